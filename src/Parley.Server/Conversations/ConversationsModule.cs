@@ -1,0 +1,16 @@
+namespace Parley.Server.Conversations;
+
+internal static class ConversationsModule
+{
+    public static void AddConversations(this WebApplicationBuilder builder)
+    {
+    }
+
+    public static void MapConversations(this IEndpointRouteBuilder api)
+    {
+    }
+
+    public static void MapConversationSockets(this WebApplication app)
+    {
+    }
+}

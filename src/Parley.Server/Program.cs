@@ -1,0 +1,38 @@
+using Parley.Server.Accounts;
+using Parley.Server.Assistants;
+using Parley.Server.Conversations;
+using Parley.Server.Operations;
+using Parley.Server.Realtime;
+using Parley.Server.Storage;
+
+var builder = WebApplication.CreateBuilder(args);
+
+// Modules, each below the ones it uses
+builder.AddStorage();
+builder.AddOperations();
+builder.AddRealtime();
+builder.AddAccounts();
+builder.AddConversations();
+builder.AddAssistants();
+
+var app = builder.Build();
+
+// Pipeline: the order is the behaviour
+app.UseOperations();
+app.UseAuthentication();
+app.UseTenant();
+app.UseAuthorization();
+
+// Routes
+app.MapOperations();
+var api = app.MapGroup("/api/v1");
+api.MapAccounts();
+api.MapConversations();
+api.MapAssistants();
+app.MapConversationSockets();
+
+await app.Services.MigrateAsync(app.Lifetime.ApplicationStopping);
+await app.RunAsync();
+
+/// <summary>The server; public so that tests can host it.</summary>
+public sealed partial class Program;
