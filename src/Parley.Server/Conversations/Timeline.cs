@@ -85,7 +85,9 @@ internal sealed class Timeline
     public ValueTask<AppendResult> AppendAsync(Draft draft, CancellationToken cancellationToken) => throw new NotImplementedException();
 
     /// <summary>Told after the commit, in order per conversation, on the delivery loop: must not block or throw. What must not be lost is a job, not this.</summary>
-    public event Action<EntryAppended> Appended { add { } remove { } }
+    public event Action<EntryAppended>? Appended;
+
+    private void Tell(EntryAppended appended) => Appended?.Invoke(appended);
 }
 
 /// <param name="TenantId">The tenant of the conversation.</param>
