@@ -9,6 +9,7 @@ internal static class StorageModule
     {
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddScoped<CurrentTenant>();
+        builder.Services.AddSingleton<Jobs>();
         builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(builder.Configuration["DATABASE_URL"] ?? ""));
         builder.Services.AddDbContext<AppDbContext>((services, db) => db.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()));
     }
