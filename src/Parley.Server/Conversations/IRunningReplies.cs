@@ -1,0 +1,32 @@
+namespace Parley.Server.Conversations;
+
+/// <summary>A reply that an assistant is giving at this moment.</summary>
+/// <param name="Index">Of the last delta that is part of <paramref name="Text"/>; -1 before the first.</param>
+/// <param name="Text">What it has said so far.</param>
+internal sealed record RunningReply(Guid Id, string? Model, int Index, string Text);
+
+/// <summary>
+/// What conversations ask of the assistants above them.
+/// <para>
+/// How a socket joins a reply without gap or repeat: all frames of a conversation's reply (<c>reply.start</c>, <c>reply.delta</c>,
+/// <c>reply.done</c>, <c>reply.error</c>) are published to its topic under one lock, and <see cref="Join"/> holds that same lock. So a socket that
+/// joins drops every <c>reply.*</c> frame of the topic until it calls <see cref="Join"/>, and in the callback, without waiting, queues the
+/// <c>reply.start</c> that it is given and lets the topic's <c>reply.*</c> frames through from then on: the next one is the delta after
+/// <see cref="RunningReply.Index"/>, the end of the reply, or the start of another.
+/// </para>
+/// </summary>
+internal interface IRunningReplies
+{
+    /// <summary>
+    /// Calls <paramref name="goLive"/> once, before it returns, with the encoded frame <c>reply.start {reply_id, model, text, index}</c> of the reply that
+    /// runs, or with nothing when none does. The bytes are valid during the call alone. It must not block, throw, or call back.
+    /// </summary>
+    void Join(Guid conversationId, Action<ReadOnlyMemory<byte>> goLive);
+
+    /// <summary>The reply that runs in this conversation, as of now; null when none does.</summary>
+    RunningReply? Find(Guid conversationId);
+
+    /// <summary>Ends the reply that runs in this conversation, as cancelled; what it has said so far is kept.</summary>
+    /// <returns>False when none runs.</returns>
+    ValueTask<bool> CancelAsync(Guid conversationId, CancellationToken cancellationToken);
+}
