@@ -25,7 +25,7 @@ app.UseAuthorization();
 
 // Routes
 app.MapOperations();
-var api = app.MapGroup("/api/v1");
+var api = app.MapGroup("/api/v1").RequireAuthorization();
 api.MapAccounts();
 api.MapConversations();
 api.MapAssistants();
