@@ -1,5 +1,3 @@
-import { Close } from './frames';
-
 /** Where a connection stands. `waiting` and `offline` (as the browser sees it) try again by themselves; `closed` is final. */
 export type ConnectionState =
   | { kind: 'idle' }
@@ -52,6 +50,18 @@ export interface ConnectionHandlers {
   frame(frame: { type: string } & Record<string, unknown>): void;
   stateChanged(state: ConnectionState): void;
 }
+
+/** Close codes of the server's sockets. */
+const Close = {
+  normal: 1000,
+  restarting: 1012,
+  unauthenticated: 4001,
+  forbidden: 4003,
+  notFound: 4004,
+  tooSlow: 4008,
+  expired: 4009,
+  rateLimited: 4029,
+} as const;
 
 const openState = 1;
 const firstDelay = 500;

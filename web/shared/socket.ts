@@ -1,6 +1,5 @@
-import type { Conversation, Entry, EntryKind, Presence, Sender } from './api-types';
+import type { ChatFrame, Conversation, Entry, EntryKind, EventFrame, Presence, Sender } from './api-types';
 import { Connection, type ConnectionOptions, type ConnectionState } from './connection';
-import type { ChatFrame, Cursor, EventsFrame, Participant } from './frames';
 
 /** What a person has written and does not yet stand in the timeline. */
 export interface Unsent {
@@ -38,7 +37,7 @@ export interface RunningReply {
 
 export type ChatEvent<C = Conversation> =
   | { type: 'state'; state: ConnectionState }
-  | { type: 'ready'; conversation: C; you: Sender; participants: Participant[]; lastSeq: number }
+  | { type: 'ready'; conversation: C; you: Sender; participants: (Sender & { presence: Presence })[]; lastSeq: number }
   | { type: 'entry'; entry: Entry }
   | { type: 'outbox'; unsent: readonly Unsent[] }
   | { type: 'reply'; reply: RunningReply | null }
@@ -358,10 +357,10 @@ function toSendAgain(unsent: Unsent): Unsent {
 }
 
 export interface EventsSocketOptions extends ConnectionOptions {
-  cursor?: Cursor;
+  cursor?: string;
 }
 
-export type EventsEvent = { type: 'state'; state: ConnectionState } | { type: 'frame'; frame: EventsFrame };
+export type EventsEvent = { type: 'state'; state: ConnectionState } | { type: 'frame'; frame: EventFrame };
 
 /** Conversations whose last seq is remembered to drop repeats. */
 const rememberedConversations = 2_000;
@@ -370,15 +369,15 @@ const rememberedConversations = 2_000;
 export class EventsSocket {
   #connection: Connection;
   #listeners = new Set<(event: EventsEvent) => void>();
-  #cursor: Cursor | null;
+  #cursor: string | null;
   #seen = new Map<string, number>();
   #presence: Presence | null = null;
 
   constructor(options: EventsSocketOptions) {
     this.#cursor = options.cursor ?? null;
     this.#connection = new Connection(options, {
-      resume: (): Record<string, string> => (this.#cursor === null ? {} : { cursor: String(this.#cursor) }),
-      frame: (frame) => this.#receive(frame as EventsFrame),
+      resume: (): Record<string, string> => (this.#cursor === null ? {} : { cursor: this.#cursor }),
+      frame: (frame) => this.#receive(frame as EventFrame),
       stateChanged: (state) => this.#tell({ type: 'state', state }),
     });
   }
@@ -387,7 +386,7 @@ export class EventsSocket {
     return this.#connection.state;
   }
 
-  get cursor(): Cursor | null {
+  get cursor(): string | null {
     return this.#cursor;
   }
 
@@ -414,8 +413,8 @@ export class EventsSocket {
     this.#connection.send({ type: 'presence', state: presence });
   }
 
-  #receive(frame: EventsFrame): void {
-    if ('cursor' in frame && frame.cursor !== undefined && frame.cursor !== null) this.#cursor = frame.cursor;
+  #receive(frame: EventFrame): void {
+    this.#cursor = frame.cursor ?? this.#cursor;
     if (frame.type === 'ready') {
       this.#connection.caughtUp();
       if (this.#presence) this.#connection.send({ type: 'presence', state: this.#presence });
