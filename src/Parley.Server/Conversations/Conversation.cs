@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Parley.Server.Storage;
@@ -5,35 +6,39 @@ using Parley.Server.Storage;
 namespace Parley.Server.Conversations;
 
 /// <summary>Who talks with whom: a member with an assistant, a visitor with an assistant and agents, members among themselves.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<ConversationKind>))]
 internal enum ConversationKind
 {
-    Assistant,
-    Support,
-    Group,
+    [JsonStringEnumMemberName("assistant")] Assistant,
+    [JsonStringEnumMemberName("support")] Support,
+    [JsonStringEnumMemberName("group")] Group,
 }
 
+[JsonConverter(typeof(JsonStringEnumConverter<ConversationStatus>))]
 internal enum ConversationStatus
 {
-    Open,
-    Pending,
-    Resolved,
-    Archived,
+    [JsonStringEnumMemberName("open")] Open,
+    [JsonStringEnumMemberName("pending")] Pending,
+    [JsonStringEnumMemberName("resolved")] Resolved,
+    [JsonStringEnumMemberName("archived")] Archived,
 }
 
 /// <summary>Who answers: the assistant, nobody yet (waiting for a person), or a person.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<Handler>))]
 internal enum Handler
 {
-    Ai,
-    Queue,
-    Agent,
+    [JsonStringEnumMemberName("ai")] Ai,
+    [JsonStringEnumMemberName("queue")] Queue,
+    [JsonStringEnumMemberName("agent")] Agent,
 }
 
+[JsonConverter(typeof(JsonStringEnumConverter<Priority>))]
 internal enum Priority
 {
-    Low,
-    Normal,
-    High,
-    Urgent,
+    [JsonStringEnumMemberName("low")] Low,
+    [JsonStringEnumMemberName("normal")] Normal,
+    [JsonStringEnumMemberName("high")] High,
+    [JsonStringEnumMemberName("urgent")] Urgent,
 }
 
 /// <summary>

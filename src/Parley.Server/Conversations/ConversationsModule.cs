@@ -4,6 +4,8 @@ internal static class ConversationsModule
 {
     public static void AddConversations(this WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<ConversationRights>();
+        builder.Services.AddSingleton<ConversationViews>();
     }
 
     public static void MapConversations(this IEndpointRouteBuilder api)
