@@ -18,6 +18,7 @@ builder.AddAssistants();
 var app = builder.Build();
 
 // Pipeline: the order is the behaviour
+app.UseRealtime();
 app.UseOperations();
 app.UseAuthentication();
 app.UseTenant();
