@@ -6,6 +6,8 @@ internal static class ConversationsModule
     {
         builder.Services.AddSingleton<ConversationRights>();
         builder.Services.AddSingleton<ConversationViews>();
+        builder.Services.AddSingleton<ReadMarks>();
+        builder.Services.AddSingleton<Attachments>();
     }
 
     public static void MapConversations(this IEndpointRouteBuilder api)
