@@ -12,6 +12,7 @@ internal static class AccountsModule
         builder.Services.AddSingleton(services => SigningKeyFrom(services.GetRequiredService<IConfiguration>()));
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<Sessions>();
+        builder.Services.AddSingleton<SessionSockets>();
         builder.Services.AddSingleton<ApiKeys>();
         builder.Services.AddAuthentication(TokenAuthentication.Name)
             .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.Name, configureOptions: null);

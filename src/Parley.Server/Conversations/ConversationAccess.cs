@@ -35,6 +35,9 @@ internal sealed record ConversationAccess
     public bool MayWrite => Status is not ConversationStatus.Archived;
 
     public bool IsVisitor => Sender.Type is SenderType.Visitor;
+
+    /// <summary>Whether what the caller says is meant for the assistant, while the assistant has the conversation.</summary>
+    public bool AsksAssistant => Kind is ConversationKind.Assistant || (Kind is ConversationKind.Support && IsVisitor);
 }
 
 /// <summary>

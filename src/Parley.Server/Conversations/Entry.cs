@@ -35,6 +35,7 @@ internal sealed record Attachment(Guid Id, string Name, string ContentType, long
 /// <param name="Seq">From 1, without holes, per conversation.</param>
 /// <param name="Metadata">A JSON object; for events <c>event</c> and its data.</param>
 /// <param name="Usage">A JSON object: tokens in and out of an assistant's reply.</param>
+[JsonConverter(typeof(EntryJson))]
 internal sealed record Entry(
     Guid Id,
     Guid ConversationId,

@@ -1,5 +1,3 @@
-using Parley.Server.Realtime;
-
 namespace Parley.Server.Conversations;
 
 /// <summary>A reply that an assistant is giving at this moment.</summary>
@@ -10,20 +8,19 @@ internal sealed record RunningReply(Guid Id, string? Model, int Index, string Te
 /// <summary>
 /// What conversations ask of the assistants above them.
 /// <para>
-/// How a socket joins a reply without gap or repeat: all frames of a conversation's reply (<c>reply.start</c>, <c>reply.delta</c>,
-/// <c>reply.done</c>, <c>reply.error</c>; their <see cref="Frame.Seq"/> is 0) are published to its topic under one lock, and <see cref="Join"/> holds
-/// that same lock. So a socket subscribes held, reads the database, and in the callback of <see cref="Join"/> releases the subscription and
-/// then, without waiting, queues the <c>reply.start</c> that it is given. That frame has the text so far and stands above all deltas that were held before it;
-/// the next one is the delta after <see cref="RunningReply.Index"/>, the end of the reply, or the start of another.
+/// How a socket joins a reply without gap or repeat: all frames of a conversation's reply (<c>reply.start</c>, <c>reply.delta</c>, <c>reply.done</c>,
+/// <c>reply.error</c>) are published to <see cref="Realtime.TopicKind.Reply"/> of the conversation under one lock, and <see cref="Join"/> holds that same
+/// lock. In the callback the socket subscribes to that topic and queues the <c>reply.start</c> that it is given: the next frame is the delta after
+/// <see cref="RunningReply.Index"/>, the end of the reply, or the start of another.
 /// </para>
 /// </summary>
 internal interface IRunningReplies
 {
     /// <summary>
-    /// Calls <paramref name="goLive"/> once, before it returns, with the frame <c>reply.start {reply_id, model, text, index}</c> of the reply that runs,
-    /// or with null when none does. It must not block, throw, or call back.
+    /// Calls <paramref name="goLive"/> once, before it returns, with the encoded frame <c>reply.start {reply_id, model, text, index}</c> of the reply that
+    /// runs, or with nothing when none does. The bytes are valid during the call alone. It must not block, throw, or call back.
     /// </summary>
-    void Join(Guid conversationId, Action<Frame?> goLive);
+    void Join(Guid conversationId, Action<ReadOnlyMemory<byte>> goLive);
 
     /// <summary>The reply that runs in this conversation, as of now; null when none does.</summary>
     RunningReply? Find(Guid conversationId);
