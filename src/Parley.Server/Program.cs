@@ -22,7 +22,9 @@ app.UseRealtime();
 app.UseOperations();
 app.UseAuthentication();
 app.UseTenant();
+app.UseRateLimits();
 app.UseAuthorization();
+app.UseIdempotency();
 
 // Routes
 app.MapOperations();
