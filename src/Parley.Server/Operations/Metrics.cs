@@ -125,11 +125,11 @@ internal sealed class Metrics : IDisposable
         if (!name.EndsWith(unit, StringComparison.Ordinal))
             name += unit;
         // The format keeps these endings for counters and histograms.
-        if (kind is not Kind.Counter && name.EndsWith("_total", StringComparison.Ordinal))
-            name = name[..^"_total".Length];
-        if (name.EndsWith("_count", StringComparison.Ordinal))
-            name = $"{name[..^"_count".Length]}_current";
-        return kind is Kind.Counter && !name.EndsWith("_total", StringComparison.Ordinal) ? name + "_total" : name;
+        if (kind is Kind.Counter)
+            return name.EndsWith("_total", StringComparison.Ordinal) ? name : $"{name}_total";
+        if (name.EndsWith("_total", StringComparison.Ordinal))
+            return name[..^"_total".Length];
+        return name.EndsWith("_count", StringComparison.Ordinal) ? $"{name[..^"_count".Length]}_current" : name;
     }
 
     private static string LabelName(string name)

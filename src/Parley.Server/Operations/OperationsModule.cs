@@ -20,8 +20,8 @@ internal static class OperationsModule
         AddLogs(builder);
         Listen(builder);
 
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>(); // before the framework's own
         services.AddProblemDetails();
-        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddExceptionHandler<Failures>();
         services.AddValidation();
         // The exception knows what could not be read; Failures says it.
@@ -131,6 +131,7 @@ internal static class OperationsModule
                 ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Information",
                 ["Logging:LogLevel:System.Net.Http"] = "Warning",
                 ["Logging:LogLevel:Npgsql"] = "Warning",
+                ["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] = "None", // the answer of /health says it
             },
         });
         builder.Logging.ClearProviders();
@@ -152,9 +153,9 @@ internal static class OperationsModule
                 console.TimestampFormat = "HH:mm:ss.fff ";
             });
         }
-        // The host's own request lines have the whole query in them, and ?access_token= with it. The same for what comes with tracing: the ids stand in our scope.
+        // The host's own request lines have the whole query in them, and ?access_token= with it.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
-        builder.Logging.Configure(logging => logging.ActivityTrackingOptions = ActivityTrackingOptions.TraceId);
+        builder.Logging.Configure(logging => logging.ActivityTrackingOptions = ActivityTrackingOptions.None);
     }
 
     private static void Listen(WebApplicationBuilder builder)
