@@ -131,6 +131,11 @@ export class ChatSocket<C = Conversation> {
     this.#connection.retryNow();
   }
 
+  /** Drops the connection and resumes, for an owner who could not use what `ready` said. */
+  rejoin(): void {
+    this.#connection.rejoin();
+  }
+
   /** Takes a message; it is sent now or when there is a connection again. */
   post(draft: Draft): Unsent {
     const unsent: Unsent = {

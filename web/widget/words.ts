@@ -1,0 +1,38 @@
+import type { Locale } from './host';
+import { en, type Words } from './messages/en';
+import { zhCn } from './messages/zh-cn';
+
+/** The words of a language, and how it writes times and sizes. */
+export type Language = Words & {
+  time(at: string): string;
+  exact(at: string): string;
+  day(at: string): string;
+  size(bytes: number): string;
+};
+
+export function language(locale: Locale): Language {
+  const words = locale === 'zh-CN' ? zhCn : en;
+  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+  const exact = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
+  const day = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  return {
+    ...words,
+    time: (at) => time.format(new Date(at)),
+    exact: (at) => exact.format(new Date(at)),
+    day(at) {
+      const days = daysAgo(new Date(at), new Date());
+      return days === 0 ? words.today : days === 1 ? words.yesterday : day.format(new Date(at));
+    },
+    size: (bytes) =>
+      bytes < 1_000_000
+        ? `${number.format(Math.max(1, Math.round(bytes / 1000)))} kB`
+        : `${number.format(bytes / 1_000_000)} MB`,
+  };
+}
+
+/** Calendar days, as the clock on the wall counts them. */
+export function daysAgo(then: Date, now: Date): number {
+  const midnight = (date: Date) => Date.UTC(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((midnight(now) - midnight(then)) / 86_400_000);
+}
