@@ -170,7 +170,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
     {
         try
         {
-            var attachments = await parts.Attachments.FindAsync(access, frame.Attachments, parts.Lifetime.ApplicationStopping);
+            var attachments = await parts.Attachments.FindAsync(access.ConversationId, frame.Attachments, parts.Lifetime.ApplicationStopping);
             if (attachments is null)
                 _connection.SendError("file_not_found", "One of `attachments` is not a file of this conversation.", frame.ClientId);
             return attachments;
@@ -217,11 +217,11 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
     /// </summary>
     private void JoinReply(Connection connection)
     {
-        void GoLive(ReadOnlyMemory<byte> start)
+        void GoLive(Frame? start)
         {
             parts.Topics.Subscribe(new Topic(TopicKind.Reply, access.ConversationId), connection, Audience.Everyone);
-            if (start.Length > 0)
-                connection.TrySend(Frame.Text(start.Span));
+            if (start is not null)
+                connection.TrySend(start);
         }
 
         if (access.Kind is not ConversationKind.Group)

@@ -1,3 +1,5 @@
+using Parley.Server.Realtime;
+
 namespace Parley.Server.Conversations;
 
 /// <summary>A reply that an assistant is giving at this moment.</summary>
@@ -9,7 +11,7 @@ internal sealed record RunningReply(Guid Id, string? Model, int Index, string Te
 /// What conversations ask of the assistants above them.
 /// <para>
 /// How a socket joins a reply without gap or repeat: all frames of a conversation's reply (<c>reply.start</c>, <c>reply.delta</c>, <c>reply.done</c>,
-/// <c>reply.error</c>) are published to <see cref="Realtime.TopicKind.Reply"/> of the conversation under one lock, and <see cref="Join"/> holds that same
+/// <c>reply.error</c>) are published to <see cref="TopicKind.Reply"/> of the conversation under one lock, and <see cref="Join"/> holds that same
 /// lock. In the callback the socket subscribes to that topic and queues the <c>reply.start</c> that it is given: the next frame is the delta after
 /// <see cref="RunningReply.Index"/>, the end of the reply, or the start of another.
 /// </para>
@@ -17,10 +19,10 @@ internal sealed record RunningReply(Guid Id, string? Model, int Index, string Te
 internal interface IRunningReplies
 {
     /// <summary>
-    /// Calls <paramref name="goLive"/> once, before it returns, with the encoded frame <c>reply.start {reply_id, model, text, index}</c> of the reply that
-    /// runs, or with nothing when none does. The bytes are valid during the call alone. It must not block, throw, or call back.
+    /// Calls <paramref name="goLive"/> once, before it returns, with the frame <c>reply.start {reply_id, model, text, index}</c> of the reply that
+    /// runs, or with null when none does. It must not block, throw, or call back.
     /// </summary>
-    void Join(Guid conversationId, Action<ReadOnlyMemory<byte>> goLive);
+    void Join(Guid conversationId, Action<Frame?> goLive);
 
     /// <summary>The reply that runs in this conversation, as of now; null when none does.</summary>
     RunningReply? Find(Guid conversationId);

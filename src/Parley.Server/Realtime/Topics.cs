@@ -32,6 +32,9 @@ internal enum Audience : byte
 
     /// <summary>Not visitors: private notes.</summary>
     Staff,
+
+    /// <summary>Visitors alone: what people get in a fuller form. No subscriber is this; a visitor's subscription is <see cref="Everyone"/>.</summary>
+    Visitors,
 }
 
 /// <summary>
@@ -128,13 +131,16 @@ internal sealed class Topics
         var delivered = 0;
         foreach (var subscription in subscribers.Slots)
         {
-            if (subscription is null || audience > subscription.Audience)
+            if (subscription is null || !IsFor(audience, subscription.Audience))
                 continue;
             subscription.Deliver(frame, batch);
             delivered++;
         }
         _metrics.Delivered(delivered);
     }
+
+    private static bool IsFor(Audience audience, Audience subscriber) =>
+        audience is Audience.Everyone || (audience is Audience.Staff) == (subscriber is Audience.Staff);
 
     private void OnRestored()
     {
