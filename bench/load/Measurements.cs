@@ -1,29 +1,35 @@
+using Npgsql;
 using Parley.Load.Figures;
 using Parley.Load.Servers;
 
 namespace Parley.Load;
 
-/// <summary>All figures of one run, one after the other.</summary>
-internal static class Measurements
+/// <summary>All figures of one run, one after the other; one that cannot be measured does not keep the others from it.</summary>
+internal sealed class Measurements(Options options, Report report)
 {
-    public static async Task RunAsync(Options options, Report report, CancellationToken cancellationToken)
-    {
-        var port = options.Port;
-        var starts = options.Servers.Select(name => (Func<CancellationToken, Task<RoomServer>>)(name switch
-        {
-            "kestrel" => async cancellation => await PeerServer.StartKestrelAsync(port++, cancellation),
-            "signalr" => async cancellation => await PeerServer.StartSignalRAsync(port++, cancellation),
-            _ => throw new NotSupportedException(name),
-        })).ToList();
+    private int _port = options.Port;
 
-        await FigureAsync("sockets", () => IdleSockets.MeasureAsync(starts, options, report, cancellationToken));
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await FigureAsync("memory", () => StartUp.MeasureMemoryAsync(NextPort, report, cancellationToken), cancellationToken);
+        await FigureAsync("startup", async () =>
+        {
+            await using var server = await ParleyServer.StartAsync(NextPort(), cancellationToken);
+            await StartUp.MeasureAsync(server, NextPort, options, report, cancellationToken);
+        }, cancellationToken);
+        await FigureAsync("sockets", () => IdleSockets.MeasureAsync(options.Servers.Select(Start), options, report, cancellationToken), cancellationToken);
+        await FigureAsync("durable", async () =>
+        {
+            await using var server = await ParleyServer.StartAsync(NextPort(), cancellationToken);
+            await Durable.MeasureAsync(server, options, report, cancellationToken);
+        }, cancellationToken);
         await FigureAsync("fanout", async () =>
         {
             List<RoomServer> servers = [];
             try
             {
-                foreach (var start in starts)
-                    servers.Add(await start(cancellationToken));
+                foreach (var name in options.Servers)
+                    servers.Add(await Start(name)(cancellationToken));
                 await FanOut.MeasureAsync(servers, options, report, cancellationToken);
             }
             finally
@@ -31,21 +37,35 @@ internal static class Measurements
                 foreach (var server in servers)
                     await server.DisposeAsync();
             }
-        });
+        }, cancellationToken);
+    }
 
-        async Task FigureAsync(string name, Func<Task> measure)
+    private int NextPort() => _port++;
+
+    private Func<CancellationToken, Task<RoomServer>> Start(string name) => name switch
+    {
+        "parley" => async cancellationToken => await ParleyServer.StartAsync(NextPort(), cancellationToken),
+        "kestrel" => async cancellationToken => await PeerServer.StartKestrelAsync(NextPort(), cancellationToken),
+        "signalr" => async cancellationToken => await PeerServer.StartSignalRAsync(NextPort(), cancellationToken),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "There is no such server."),
+    };
+
+    private async Task FigureAsync(string name, Func<Task> measure, CancellationToken cancellationToken)
+    {
+        if (!options.Only.Contains(name) || cancellationToken.IsCancellationRequested)
+            return;
+        Console.WriteLine($"{name} …");
+        try
         {
-            if (!options.Only.Contains(name) || cancellationToken.IsCancellationRequested)
-                return;
-            Console.WriteLine($"{name} …");
-            try
-            {
-                await measure();
-            }
-            catch (Exception e) when (e is IOException or HttpRequestException)
-            {
-                report.Fail(name, e.Message);
-            }
+            await measure();
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or NpgsqlException)
+        {
+            report.Fail(name, e.Message);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            report.Fail(name, "stopped");
         }
     }
 }

@@ -7,8 +7,10 @@ internal sealed record Options
 {
     public static readonly string[] AllFigures = ["micro", "startup", "memory", "sockets", "durable", "fanout"];
 
+    private static readonly string[] AllServers = ["parley", "kestrel", "signalr"];
+
     public IReadOnlyList<string> Only { get; init; } = AllFigures;
-    public IReadOnlyList<string> Servers { get; init; } = ["parley", "kestrel", "signalr"];
+    public IReadOnlyList<string> Servers { get; init; } = AllServers;
     public IReadOnlyList<int> Rooms { get; init; } = [2, 10, 100, 1000];
 
     /// <summary>Deliveries per second offered to each server.</summary>
@@ -50,7 +52,7 @@ internal sealed record Options
             var read = (name, numbers) switch
             {
                 ("--only", _) when words.All(AllFigures.Contains) => options with { Only = words },
-                ("--servers", _) => options with { Servers = words },
+                ("--servers", _) when words.All(AllServers.Contains) => options with { Servers = words },
                 ("--rooms", [> 0, ..]) when numbers.All(n => n > 0) => options with { Rooms = numbers },
                 ("--rate", [> 0 and var rate]) => options with { Rate = rate },
                 ("--sockets", [> 0 and var sockets]) => options with { Sockets = sockets },

@@ -14,6 +14,6 @@ Console.CancelKeyPress += (_, pressed) =>
     stop.Cancel();
 };
 var report = new Report();
-await Measurements.RunAsync(options, report, stop.Token);
+await new Measurements(options, report).RunAsync(stop.Token);
 Console.WriteLine(report.Save());
 return 0;

@@ -13,7 +13,7 @@ internal static class IdleSockets
     private sealed record Run(string Server, double BytesEach, TimeSpan Opening, double OpeningMicroseconds, double IdleCores, long Base);
 
     /// <param name="starts">Each server gets a process that has done nothing else.</param>
-    public static async Task MeasureAsync(IReadOnlyList<Func<CancellationToken, Task<RoomServer>>> starts, Options options, Report report, CancellationToken cancellationToken)
+    public static async Task MeasureAsync(IEnumerable<Func<CancellationToken, Task<RoomServer>>> starts, Options options, Report report, CancellationToken cancellationToken)
     {
         List<Run> runs = [];
         foreach (var start in starts)
