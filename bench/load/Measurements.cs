@@ -11,6 +11,7 @@ internal sealed class Measurements(Options options, Report report)
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        await FigureAsync("micro", () => Micro.MeasureAsync(report, cancellationToken), cancellationToken);
         await FigureAsync("memory", () => StartUp.MeasureMemoryAsync(NextPort, report, cancellationToken), cancellationToken);
         await FigureAsync("startup", async () =>
         {
