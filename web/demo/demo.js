@@ -15,6 +15,7 @@ async function start() {
   script.src = '/widget.js';
   script.async = true;
   script.dataset.key = key;
+  script.dataset.locale = new URLSearchParams(location.search).get('locale') ?? 'auto';
   document.head.append(script);
 }
 

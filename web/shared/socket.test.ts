@@ -413,6 +413,18 @@ describe('the outbox', () => {
     expect(server.ofType('message').map((frame) => frame.client_id)).toEqual([client_id, client_id]);
   });
 
+  it('sends again by itself what the server could not take just now', () => {
+    const { socket } = chat();
+    const server = ready(0);
+    const { client_id } = socket.post({ body: 'hello' });
+
+    server.receive({ type: 'error', code: 'unavailable', detail: 'Not stored.', client_id });
+    vi.advanceTimersByTime(2_000);
+
+    expect(server.ofType('message').map((frame) => frame.client_id)).toEqual([client_id, client_id]);
+    expect(socket.unsent).toMatchObject([{ state: { kind: 'sending' } }]);
+  });
+
   it('outlives a reload, without what is already stored', () => {
     let saved: Unsent[] = [];
     const outbox: OutboxStore = {

@@ -60,6 +60,9 @@ export interface ChatSocketOptions extends ConnectionOptions {
 
 /** A message that was sent and not confirmed in this time means that the connection is dead, whatever it says. */
 const ackWithin = 10_000;
+/** What the server could not do just now, it may do in a moment: no matter for the person who wrote. */
+const passing = new Set(['unavailable', 'rate_limited']);
+const laterAfter = 2_000;
 const typingEvery = 3_000;
 const typingEndsAfter = 4_000;
 
@@ -81,6 +84,7 @@ export class ChatSocket<C = Conversation> {
   #endedReply: string | null = null;
   #readSeq = 0;
   #typingSentAt = 0;
+  #laterTimer: ReturnType<typeof setTimeout> | undefined;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -122,8 +126,7 @@ export class ChatSocket<C = Conversation> {
   }
 
   stop(): void {
-    clearTimeout(this.#ackTimer);
-    clearTimeout(this.#typingTimer);
+    for (const timer of [this.#ackTimer, this.#typingTimer, this.#laterTimer]) clearTimeout(timer);
     this.#connection.stop();
   }
 
@@ -231,10 +234,10 @@ export class ChatSocket<C = Conversation> {
         this.#tell({ type: 'conversation', conversation: frame.conversation });
         break;
       case 'error':
-        if (frame.client_id)
-          this.#mark(frame.client_id, { kind: 'failed', code: frame.code, detail: frame.detail ?? null });
-        else this.#tell({ type: 'error', code: frame.code, detail: frame.detail ?? null });
-        return;
+        if (!frame.client_id) this.#tell({ type: 'error', code: frame.code, detail: frame.detail ?? null });
+        else if (passing.has(frame.code)) this.#sendLater(frame.client_id);
+        else this.#mark(frame.client_id, { kind: 'failed', code: frame.code, detail: frame.detail ?? null });
+        break;
       default:
         return;
     }
@@ -327,6 +330,12 @@ export class ChatSocket<C = Conversation> {
       return this.#connection.send(frame) ? { ...unsent, state: { kind: 'sending' } } : unsent;
     });
     this.#setOutbox(sent);
+  }
+
+  #sendLater(clientId: string): void {
+    this.#mark(clientId, { kind: 'waiting' });
+    clearTimeout(this.#laterTimer);
+    this.#laterTimer = setTimeout(() => this.#flush(), laterAfter);
   }
 
   #mark(clientId: string, state: Unsent['state']): void {

@@ -12,10 +12,12 @@ export type Language = Words & {
 
 export function language(locale: Locale): Language {
   const words = locale === 'zh-CN' ? zhCn : en;
-  const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
-  const exact = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
-  const day = new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' });
-  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+  // The words are ours, the way of writing a time is the visitor's region's.
+  const region = navigator.language.startsWith(locale.slice(0, 2)) ? navigator.language : locale;
+  const time = new Intl.DateTimeFormat(region, { hour: '2-digit', minute: '2-digit' });
+  const exact = new Intl.DateTimeFormat(region, { dateStyle: 'medium', timeStyle: 'medium' });
+  const day = new Intl.DateTimeFormat(region, { weekday: 'long', day: 'numeric', month: 'long' });
+  const number = new Intl.NumberFormat(region, { maximumFractionDigits: 1 });
   return {
     ...words,
     time: (at) => time.format(new Date(at)),

@@ -20,7 +20,7 @@ export const en = {
   agent: 'Support',
   you: 'You',
   online: 'We answer right here',
-  answeredByAssistant: 'The assistant answers; a person can take over',
+  answeredByAssistant: 'The assistant answers, people can join',
   talkingTo: (name: string) => `You are talking to ${name}`,
   waiting: 'Waiting for a person',
   nextInLine: 'You are next in line.',

@@ -22,7 +22,7 @@ export const zhCn: Words = {
   agent: '客服',
   you: '您',
   online: '我们会在这里答复您',
-  answeredByAssistant: '由智能助手答复，可随时转人工',
+  answeredByAssistant: '智能助手答复，可随时转人工',
   talkingTo: (name) => `${name} 正在为您服务`,
   waiting: '正在等待人工客服',
   nextInLine: '下一位就是您。',

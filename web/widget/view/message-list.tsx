@@ -37,7 +37,14 @@ export function MessageList({ view, words, greeting, actions }: Props) {
       )}
       <ol class="entries">
         {view.entries.map((entry, i) => (
-          <EntryRow key={entry.id} entry={entry} before={view.entries[i - 1]} words={words} actions={actions} />
+          <EntryRow
+            key={entry.id}
+            entry={entry}
+            before={view.entries[i - 1]}
+            after={view.entries[i + 1]}
+            words={words}
+            actions={actions}
+          />
         ))}
         {view.reply && (
           <li key={view.reply.id} class="message theirs" data-reply>
@@ -65,9 +72,15 @@ export function MessageList({ view, words, greeting, actions }: Props) {
   );
 }
 
-type RowProps = { entry: Entry; before: Entry | undefined; words: Language; actions: MessageActions };
+type RowProps = {
+  entry: Entry;
+  before: Entry | undefined;
+  after: Entry | undefined;
+  words: Language;
+  actions: MessageActions;
+};
 
-function EntryRow({ entry, before, words, actions }: RowProps) {
+function EntryRow({ entry, before, after, words, actions }: RowProps) {
   const newDay = !before || daysAgo(new Date(before.created_at), new Date(entry.created_at)) !== 0;
   const day = newDay && (
     <li key={`day-${entry.id}`} class="day">
@@ -88,6 +101,8 @@ function EntryRow({ entry, before, words, actions }: RowProps) {
     );
   }
   const mine = entry.sender.type === 'visitor';
+  const { status } = entry.metadata ?? {};
+  const mark = status === 'truncated' ? words.truncated : status === 'cancelled' ? words.stopped : null;
   const follows = !newDay && before !== undefined && continues(before, entry);
   return (
     <>
@@ -103,13 +118,12 @@ function EntryRow({ entry, before, words, actions }: RowProps) {
         {entry.attachments?.map((file) => (
           <FileCard key={file.id} file={file} address={actions.fileAddress(file)} words={words} />
         ))}
-        <small class="stamp">
-          {entry.metadata?.status === 'truncated' && <span class="mark">{words.truncated} </span>}
-          {entry.metadata?.status === 'cancelled' && <span class="mark">{words.stopped} · </span>}
-          <time dateTime={entry.created_at} title={words.exact(entry.created_at)}>
+        {mark && <small class="stamp">{mark}</small>}
+        {!(after && continues(entry, after)) && (
+          <time class="stamp" dateTime={entry.created_at} title={words.exact(entry.created_at)}>
             {words.time(entry.created_at)}
           </time>
-        </small>
+        )}
       </li>
     </>
   );

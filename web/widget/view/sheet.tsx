@@ -39,6 +39,7 @@ export class Sheet extends Component<Props, State> {
   #sheet = createRef<HTMLElement>();
   #scroller = createRef<HTMLDivElement>();
   #composer = createRef<Composer>();
+  #anew = createRef<HTMLButtonElement>();
   #following = true;
 
   /** On a phone the heading, so that the keyboard does not cover what there is to read. */
@@ -61,6 +62,9 @@ export class Sheet extends Component<Props, State> {
   override componentDidUpdate(before: Props, _: State, fromEnd: number | null) {
     const scroller = this.#scroller.current;
     const { view } = this.props;
+    // The composer has gone, and with it perhaps the focus.
+    if (view.phase.kind === 'over' && before.view.phase.kind !== 'over') this.#anew.current?.focus();
+    if (before.view.phase.kind === 'over' && view.phase.kind !== 'over') this.focus();
     if (!scroller) return;
     if (fromEnd !== null) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     else if (this.#following || view.unsent.length > before.view.unsent.length) this.#toEnd();
@@ -133,7 +137,7 @@ export class Sheet extends Component<Props, State> {
         {over ? (
           <footer class="over">
             <p>{words.over}</p>
-            <button type="button" class="solid" onClick={actions.startAnew}>
+            <button ref={this.#anew} type="button" class="solid" onClick={actions.startAnew}>
               {words.startAnew}
             </button>
           </footer>
