@@ -17,6 +17,7 @@ export function mount(host: Host): Panel {
   const narrow = matchMedia('(max-width: 480px)');
   let open = false;
   let announcement = '';
+  let unread = 0;
 
   const sheetStyles = new CSSStyleSheet();
   sheetStyles.replaceSync(styles);
@@ -35,7 +36,11 @@ export function mount(host: Host): Panel {
   });
 
   function draw(view: ChatView = chat.view) {
-    host.unread(view.unread);
+    if (view.unread !== unread) {
+      unread = view.unread;
+      host.unread(unread);
+      host.tell('unread', unread);
+    }
     render(
       open ? (
         <Sheet
@@ -77,7 +82,6 @@ export function mount(host: Host): Panel {
     if (entry.kind === 'event') return;
     const { id, seq, body, sender } = entry;
     host.tell('message', { id, seq, body, from: sender.type, name: sender.name });
-    host.tell('unread', chat.view.unread);
   }
 
   const look = () => chat.look(open && document.visibilityState === 'visible');

@@ -102,7 +102,9 @@ export class Sheet extends Component<Props, State> {
             <Icon name="close" />
           </button>
         </header>
-        <Notice view={view} words={words} retry={actions.retryNow} />
+        <div role="status">
+          <Notice view={view} words={words} retry={actions.retryNow} />
+        </div>
         <div
           ref={this.#scroller}
           class="scroller"
@@ -118,13 +120,15 @@ export class Sheet extends Component<Props, State> {
           ) : (
             <MessageList view={view} words={words} greeting={config.greeting || words.greeting} actions={actions} />
           )}
-          {conversation?.handler === 'queue' && !over && (
-            <div class="card queue">
-              <strong>{words.waiting}</strong>
-              <p>{position(conversation.queue_position, words)}</p>
-              <p>{words.writeMeanwhile}</p>
-            </div>
-          )}
+          <div role="status">
+            {conversation?.handler === 'queue' && !over && (
+              <div class="card queue">
+                <strong>{words.waiting}</strong>
+                <p>{position(conversation.queue_position, words)}</p>
+                <p>{words.writeMeanwhile}</p>
+              </div>
+            )}
+          </div>
           {conversation?.status === 'resolved' && !conversation.rating && !over && (
             <Rating key={conversation.id} words={words} rate={actions.rate} />
           )}
@@ -234,7 +238,7 @@ function Notice({ view, words, retry }: { view: ChatView; words: Language; retry
   if (phase.kind === 'failed') {
     const text = phase.code === 'origin_not_allowed' ? words.notAllowed : words.unavailable;
     return (
-      <p class="notice" role="alert">
+      <p class="notice">
         {text}{' '}
         <button type="button" class="link" onClick={retry}>
           {words.tryAgain}
@@ -246,14 +250,10 @@ function Notice({ view, words, retry }: { view: ChatView; words: Language; retry
   if (phase.kind !== 'open' && phase.kind !== 'loading') return null;
   switch (phase.connection.kind) {
     case 'offline':
-      return (
-        <p class="notice" role="status">
-          {words.offline}
-        </p>
-      );
+      return <p class="notice">{words.offline}</p>;
     case 'waiting':
       return (
-        <p class="notice" role="status">
+        <p class="notice">
           {words.reconnecting}{' '}
           <button type="button" class="link" onClick={retry}>
             {words.tryAgain}
