@@ -248,8 +248,9 @@ export function describeEvent(entry: Entry, words: Language): string | null {
       if (data.to === 'ai') return words.backToAssistant;
       return entry.sender.type === 'visitor' ? words.asked : words.passedToPeople;
     case 'assigned': {
-      const to = data.to as { name?: string | null } | null | undefined;
-      return to ? words.joined(to.name || words.agent) : null;
+      const to = data.to as { id?: string; name?: string | null } | null | undefined;
+      const tookIt = to?.id === (data.by as { id?: string } | null | undefined)?.id; // their taking over says it already
+      return to && !tookIt ? words.joined(to.name || words.agent) : null;
     }
     case 'status':
       if (data.to === 'resolved') return words.resolved;

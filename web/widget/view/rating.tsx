@@ -3,22 +3,18 @@ import { useState } from 'preact/hooks';
 import type { Language } from '../words';
 import { Icon } from './icons';
 
-type Progress = { kind: 'asking' } | { kind: 'sending' } | { kind: 'failed' } | { kind: 'done' };
+type Progress = { kind: 'asking' } | { kind: 'sending' } | { kind: 'failed' };
 
-/** Asked once a conversation is resolved. */
+/** Asked once a conversation is resolved; gone once it is given. */
 export function Rating({ words, rate }: { words: Language; rate(score: number, comment: string): Promise<void> }) {
   const [score, setScore] = useState(0);
   const [comment, setComment] = useState('');
   const [progress, setProgress] = useState<Progress>({ kind: 'asking' });
-  if (progress.kind === 'done') return <p class="card">{words.thanks}</p>;
 
   function submit(event: Event) {
     event.preventDefault();
     setProgress({ kind: 'sending' });
-    rate(score, comment.trim()).then(
-      () => setProgress({ kind: 'done' }),
-      () => setProgress({ kind: 'failed' }),
-    );
+    rate(score, comment.trim()).catch(() => setProgress({ kind: 'failed' }));
   }
 
   return (
