@@ -1,0 +1,69 @@
+using Microsoft.Playwright;
+
+namespace Parley.EndToEnd;
+
+/// <summary>The machine's Chromium, driven by Playwright.</summary>
+internal sealed class Browser : IAsyncDisposable
+{
+    private static readonly string[] _arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+
+    private static readonly string[] _wcag = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+    private static readonly Lazy<string> _axe =
+        new(() => File.ReadAllText(Path.Combine(Checkout.Root, "web", "node_modules", "axe-core", "axe.min.js")));
+
+    private readonly IPlaywright _playwright;
+    private readonly IBrowser _browser;
+
+    private Browser(IPlaywright playwright, IBrowser browser) => (_playwright, _browser) = (playwright, browser);
+
+    public static async Task<Browser> StartAsync()
+    {
+        var playwright = await Playwright.CreateAsync();
+        var browser = await playwright.Chromium.LaunchAsync(new()
+        {
+            ExecutablePath = Environment.GetEnvironmentVariable("CHROMIUM_PATH") ?? "/usr/bin/chromium",
+            Args = _arguments,
+        });
+        return new(playwright, browser);
+    }
+
+    /// <summary>A person with a browser of their own: nothing is shared with others.</summary>
+    public async Task<IPage> NewPersonAsync(int width = 1440, int height = 900, ColorScheme scheme = ColorScheme.Light, string locale = "en-GB")
+    {
+        var context = await _browser.NewContextAsync(new()
+        {
+            ViewportSize = new() { Width = width, Height = height },
+            ColorScheme = scheme,
+            Locale = locale,
+            ReducedMotion = ReducedMotion.Reduce,
+        });
+        context.SetDefaultTimeout(15_000);
+        return await context.NewPageAsync();
+    }
+
+    /// <summary>Looks at what is shown now: keeps a picture of it, and fails on whatever axe finds against WCAG 2.2 AA.</summary>
+    public static async Task LookAsync(IPage page, string name)
+    {
+        await page.ScreenshotAsync(new() { Path = Path.Combine(Checkout.Screenshots, $"{name}.png") });
+        await page.EvaluateAsync(_axe.Value);
+        var found = await page.EvaluateAsync<string[]>(
+            """
+            async (tags) => {
+              const { violations } = await axe.run(document, { runOnly: tags });
+              return violations.map((rule) => `${rule.id}: ${rule.nodes.map((node) => `${node.target.flat().join(' ')} ${node.any[0]?.message ?? ''}`).join('; ')}`);
+            }
+            """,
+            _wcag);
+        Assert.True(found.Length == 0, $"{name}: {string.Join('\n', found)}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _playwright.Dispose();
+    }
+}
