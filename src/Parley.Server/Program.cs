@@ -1,6 +1,7 @@
 using Parley.Server.Accounts;
 using Parley.Server.Assistants;
 using Parley.Server.Conversations;
+using Parley.Server.Demo;
 using Parley.Server.Operations;
 using Parley.Server.Realtime;
 using Parley.Server.Storage;
@@ -14,6 +15,7 @@ builder.AddRealtime();
 builder.AddAccounts();
 builder.AddConversations();
 builder.AddAssistants();
+builder.AddDemo();
 
 var app = builder.Build();
 
