@@ -1,5 +1,8 @@
+using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Parley.Server.Storage;
 
@@ -41,7 +44,7 @@ internal sealed record JobOptions
 /// The durable work list. A job is written in the transaction of what it follows from; some node runs it soon after, and again after a crash.
 /// Hot paths write rows by their own SQL: <c>insert into jobs (tenant_id, kind, key, payload) …</c> and then <see cref="OnConflict"/>.
 /// </summary>
-internal sealed class Jobs(NpgsqlDataSource database)
+internal sealed class Jobs(NpgsqlDataSource database) : IDisposable
 {
     /// <summary>
     /// Ends an <c>insert into jobs</c>: a job with the same kind and key that still waits takes the new payload and the earlier time; one that
@@ -53,36 +56,113 @@ internal sealed class Jobs(NpgsqlDataSource database)
          do update set payload = excluded.payload, run_at = least(jobs.run_at, excluded.run_at), revision = jobs.revision + 1
         """;
 
+    private const string Insert = "insert into jobs (tenant_id, kind, key, payload, run_at) values ($1, $2, $3, $4, coalesce($5, now()))" + OnConflict;
+
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Lock _gate = new();
+    private HashSet<string> _nudged = [];
+    private bool _disposed;
+
     /// <summary>Writes a job in a transaction of its own, and has it picked up at once when it is due.</summary>
-    public Task EnqueueAsync<TPayload>(
-        string kind, TPayload payload, JsonTypeInfo<TPayload> json, Guid? tenantId, string? key, DateTimeOffset? runAt, CancellationToken cancellationToken) =>
-        throw new NotImplementedException(database.ToString());
+    public async Task EnqueueAsync<TPayload>(
+        string kind, TPayload payload, JsonTypeInfo<TPayload> json, Guid? tenantId, string? key, DateTimeOffset? runAt, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await EnqueueAsync(connection, kind, payload, json, tenantId, key, runAt, cancellationToken);
+        Nudge(kind);
+    }
 
     /// <summary>Writes a job in the transaction that is open on <paramref name="connection"/>; <see cref="Nudge"/> after the commit.</summary>
-    public Task EnqueueAsync<TPayload>(
+    public static async Task EnqueueAsync<TPayload>(
         NpgsqlConnection connection, string kind, TPayload payload, JsonTypeInfo<TPayload> json, Guid? tenantId, string? key, DateTimeOffset? runAt,
-        CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        CancellationToken cancellationToken)
+    {
+        await using var insert = new NpgsqlCommand(Insert, connection)
+        {
+            Parameters =
+            {
+                new() { Value = tenantId ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Uuid },
+                new() { Value = kind },
+                new() { Value = key ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
+                new() { Value = JsonSerializer.Serialize(payload, json), NpgsqlDbType = NpgsqlDbType.Jsonb },
+                new() { Value = runAt?.ToUniversalTime() ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz },
+            },
+        };
+        await insert.ExecuteNonQueryAsync(cancellationToken);
+    }
 
     /// <summary>Writes a job in <paramref name="db"/>'s open transaction, or in one of its own; <see cref="Nudge"/> after the commit.</summary>
-    public Task EnqueueAsync<TPayload>(
+    public static async Task EnqueueAsync<TPayload>(
         AppDbContext db, string kind, TPayload payload, JsonTypeInfo<TPayload> json, Guid? tenantId, string? key, DateTimeOffset? runAt,
-        CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        CancellationToken cancellationToken)
+    {
+        await db.Database.OpenConnectionAsync(cancellationToken);
+        try
+        {
+            await EnqueueAsync((NpgsqlConnection)db.Database.GetDbConnection(), kind, payload, json, tenantId, key, runAt, cancellationToken);
+        }
+        finally
+        {
+            await db.Database.CloseConnectionAsync();
+        }
+    }
 
-    /// <summary>Has this node look for jobs of <paramref name="kind"/> now rather than at the next poll. Never waits, never throws.</summary>
-    public void Nudge(string kind) => throw new NotImplementedException(kind);
+    /// <summary>Has this node look for due jobs of <paramref name="kind"/> now rather than at its next poll. Never waits, never throws.</summary>
+    public void Nudge(string kind)
+    {
+        lock (_gate)
+        {
+            if (_nudged.Add(kind) && _nudged.Count == 1 && !_disposed)
+                _wake.Release();
+        }
+    }
+
+    /// <summary>Waits for a nudge, at most for <paramref name="limit"/>.</summary>
+    /// <returns>The kinds that were nudged; null when the time was over.</returns>
+    internal async Task<IReadOnlySet<string>?> WaitForNudgeAsync(TimeSpan limit, CancellationToken cancellationToken)
+    {
+        if (!await _wake.WaitAsync(limit, cancellationToken))
+            return null;
+        lock (_gate)
+        {
+            var nudged = _nudged;
+            _nudged = [];
+            return nudged;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+            _disposed = true;
+        _wake.Dispose();
+    }
 }
+
+/// <summary>One kind of job as this program knows it.</summary>
+/// <param name="Every">For a sweep: when to run again after it is done. Null for a job, which is done once.</param>
+/// <param name="RunAsync">Runs a job in the scope it is given; the string is the payload's JSON.</param>
+internal sealed record JobKind(
+    string Name, JobOptions Options, TimeSpan? Every, Func<IServiceProvider, string, JobContext, CancellationToken, Task> RunAsync);
 
 internal static class JobRegistration
 {
     /// <summary>Has jobs of <paramref name="kind"/> done by <typeparamref name="THandler"/>.</summary>
     public static void AddJob<THandler, TPayload>(this IServiceCollection services, string kind, JsonTypeInfo<TPayload> json, JobOptions? options = null)
-        where THandler : class, IJobHandler<TPayload> =>
+        where THandler : class, IJobHandler<TPayload>
+    {
         services.AddScoped<THandler>();
+        services.AddSingleton(new JobKind(kind, options ?? new(), Every: null, (scope, payload, job, cancellationToken) =>
+            scope.GetRequiredService<THandler>().RunAsync(JsonSerializer.Deserialize(payload, json)!, job, cancellationToken)));
+    }
 
-    /// <summary>Has <typeparamref name="TSweep"/> run every <paramref name="interval"/>, on one node at a time.</summary>
+    /// <summary>Has <typeparamref name="TSweep"/> run every <paramref name="interval"/>, on one node at a time; the first time at the first start.</summary>
     public static void AddSweep<TSweep>(this IServiceCollection services, string name, TimeSpan interval)
-        where TSweep : class, ISweep =>
+        where TSweep : class, ISweep
+    {
         services.AddScoped<TSweep>();
+        var options = new JobOptions { Concurrency = 1, MaxAttempts = int.MaxValue, FirstRetry = interval };
+        services.AddSingleton(new JobKind($"sweep:{name}", options, interval, (scope, _, _, cancellationToken) =>
+            scope.GetRequiredService<TSweep>().SweepAsync(cancellationToken)));
+    }
 }

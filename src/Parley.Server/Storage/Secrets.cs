@@ -25,6 +25,56 @@ internal sealed class Secrets
         _prefix = $"{Version}.{Convert.ToHexStringLower(DeriveKey("parley key id").AsSpan(0, 4))}.";
     }
 
+    /// <exception cref="StartupException"><c>JWT_SECRET</c> is too short, or the key's file cannot be read or made.</exception>
+    public static Secrets Load(IConfiguration configuration, DataFolder data)
+    {
+        if (configuration["JWT_SECRET"] is { Length: > 0 } configured)
+        {
+            return configured.Length >= KeyBytes
+                ? new Secrets(Encoding.UTF8.GetBytes(configured))
+                : throw new StartupException($"JWT_SECRET has {configured.Length} characters; at least {KeyBytes} are needed (openssl rand -hex 32 makes a good one).");
+        }
+        var path = data["secret.key"];
+        try
+        {
+            if (!File.Exists(path))
+                Make(path, data);
+            var key = File.ReadAllBytes(path);
+            return key.Length == KeyBytes
+                ? new Secrets(key)
+                : throw new StartupException($"{path} holds {key.Length} bytes instead of {KeyBytes}. Bring back the right file: provider keys in the database open with it only.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"the server's secret key {path} cannot be read or made: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Makes the key's file whole or not at all; of two servers that do so at once, the first one's stays.</summary>
+    private static void Make(string path, DataFolder data)
+    {
+        data.Create();
+        var unfinished = $"{path}.{Environment.ProcessId}";
+        using (var file = new FileStream(unfinished, new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            file.Write(RandomNumberGenerator.GetBytes(KeyBytes));
+            file.Flush(flushToDisk: true);
+        }
+        try
+        {
+            File.Move(unfinished, path, overwrite: false);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            File.Delete(unfinished);
+        }
+    }
+
     /// <summary>A key of 32 bytes for one purpose (HKDF-SHA256): the same as long as the root key is, and no hint of it or of the others.</summary>
     public byte[] DeriveKey(string purpose) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, _root, KeyBytes, info: Encoding.UTF8.GetBytes(purpose));
