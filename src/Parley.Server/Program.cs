@@ -35,8 +35,21 @@ api.MapConversations();
 api.MapAssistants();
 app.MapConversationSockets();
 
-await app.Services.MigrateAsync(app.Lifetime.ApplicationStopping);
-await app.RunAsync();
+try
+{
+    await app.Services.MigrateAsync(app.Lifetime.ApplicationStopping);
+    await app.RunAsync();
+    return 0;
+}
+catch (Exception e) when (StartupException.Explain(e) is { } reason)
+{
+    await Console.Error.WriteLineAsync($"Parley cannot start: {reason}");
+    return 1;
+}
+finally
+{
+    await app.DisposeAsync();
+}
 
 /// <summary>The server; public so that tests can host it.</summary>
 public sealed partial class Program;

@@ -48,6 +48,10 @@ internal sealed partial class SchemaMigrator(NpgsqlDataSource database, TimeProv
             await ExecuteAsync(connection, $"select pg_advisory_lock({LockKey})", cancellationToken);
             try
             {
+                await ExecuteAsync(
+                    connection,
+                    "create table if not exists schema_migrations (version int primary key, name text not null, sha256 text not null, applied_at timestamptz not null)",
+                    cancellationToken);
                 foreach (var file in Missing(files, await ReadAppliedAsync(connection, cancellationToken)))
                     await ApplyAsync(connection, file, cancellationToken);
             }
@@ -125,10 +129,6 @@ internal sealed partial class SchemaMigrator(NpgsqlDataSource database, TimeProv
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         try
         {
-            await ExecuteAsync(
-                connection,
-                "create table if not exists schema_migrations (version int primary key, name text not null, sha256 text not null, applied_at timestamptz not null)",
-                cancellationToken);
             await ExecuteAsync(connection, file.Sql, cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState[..2] is not ("53" or "57" or "08") && e.SqlState is not PostgresErrorCodes.InsufficientPrivilege)

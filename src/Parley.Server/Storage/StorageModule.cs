@@ -17,7 +17,6 @@ internal static class StorageModule
         builder.Services.AddSingleton<EmbeddedPostgres>();
         builder.Services.AddSingleton<SchemaMigrator>();
         builder.Services.AddSingleton(OpenDatabase);
-        builder.Services.AddHealthChecks().AddCheck<DatabaseHealth>(DatabaseHealth.Name);
         builder.Services.AddScoped<CurrentTenant>();
         builder.Services.AddDbContext<AppDbContext>((services, db) => db.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()));
 
