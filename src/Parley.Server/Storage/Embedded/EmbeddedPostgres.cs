@@ -97,7 +97,7 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         data.Create();
-        TakeLock();
+        await TakeLockAsync(cancellationToken);
         try
         {
             await PrepareAsync(cancellationToken);
@@ -138,7 +138,7 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
         _stopping.Dispose();
     }
 
-    private void TakeLock()
+    private async Task TakeLockAsync(CancellationToken cancellationToken)
     {
         var path = data["server.lock"];
         try
@@ -146,25 +146,13 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
             // The kernel gives the lock back when we die, in whatever way.
             _lock = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             _lock.SetLength(0);
-            _lock.Write(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-            _lock.Flush();
+            await _lock.WriteAsync(Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)), cancellationToken);
+            await _lock.FlushAsync(cancellationToken);
         }
         catch (IOException) when (File.Exists(path))
         {
-            throw new StartupException($"another server{RunningAs(path)} uses the data folder {data.Root}: stop it first, or give this one another DATA_DIR.");
-        }
-    }
-
-    private static string RunningAs(string path)
-    {
-        try
-        {
-            using var file = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-            return $" (process {file.ReadToEnd()})";
-        }
-        catch (IOException)
-        {
-            return "";
+            var (_, holder) = await PostgresUser.Ourselves.RunAsync("cat", [path], "/", cancellationToken); // .NET does not open a locked file
+            throw new StartupException($"another server (process {holder}) uses the data folder {data.Root}: stop it first, or give this one another DATA_DIR.");
         }
     }
 
