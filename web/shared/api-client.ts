@@ -37,8 +37,8 @@ export type RequestOptions = {
 
 export type ApiClient = {
   request<T>(method: string, path: string, options?: RequestOptions): Promise<T>;
-  /** An access token that is good for at least half a minute more, or null when signed out. */
-  token(): Promise<string | null>;
+  /** An access token that is good for at least half a minute more, or null when signed out; `renew` swaps even a good one. */
+  token(options?: { renew?: boolean }): Promise<string | null>;
   /** Takes over the session that a sign-in answered. */
   signIn(session: Session): void;
   signOut(): void;
@@ -104,10 +104,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     });
   }
 
-  async function token(): Promise<string | null> {
+  async function token({ renew = false } = {}): Promise<string | null> {
     const session = store.read();
     if (!session) return null;
-    return session.expires_at - now() > freshFor ? session.access_token : refresh(session.access_token);
+    const good = !renew && session.expires_at - now() > freshFor;
+    return good ? session.access_token : refresh(session.access_token);
   }
 
   return {
