@@ -152,11 +152,9 @@ internal sealed partial class Connection
     /// <summary>Reads until the connection ends, whichever side ends it. Does not throw.</summary>
     internal async Task RunAsync()
     {
-        var isOpened = IsOpen;
         try
         {
-            if (isOpened)
-                await _handler.OpenedAsync(this);
+            await _handler.OpenedAsync(this);
             await ReadAsync();
         }
         catch (Exception e) when (IsDisconnect(e))
@@ -170,8 +168,6 @@ internal sealed partial class Connection
             await IdleAsync();
         }
         await EndAsync();
-        if (isOpened)
-            TellClosed();
     }
 
     /// <summary>Called by the heartbeat: pings who is quiet, drops who is silent or stuck.</summary>
@@ -228,8 +224,6 @@ internal sealed partial class Connection
     {
         while (true)
         {
-            if (_state is not State.Open)
-                await Task.Yield(); // whatever still comes is thrown away, and not at the cost of the polling thread
             if (_reader.IsEmpty)
                 _ = await _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None); // waits without holding a buffer
             var read = await _stream.ReadAsync(_reader.GetSpace(), CancellationToken.None);
@@ -344,10 +338,6 @@ internal sealed partial class Connection
         await IdleAsync(); // the stream goes back to its owner: nobody may write any more. The heartbeat cuts off who is stuck.
         await _writing;
         _reader.Release();
-    }
-
-    private void TellClosed()
-    {
         try
         {
             _handler.Closed(_closeCode);
