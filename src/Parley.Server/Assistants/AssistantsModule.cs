@@ -30,6 +30,7 @@ internal static class AssistantsModule
         services.AddSingleton<AssistantsMetrics>();
         services.AddSingleton<Replies>();
         services.AddSingleton<ReplyEngine>();
+        services.AddSingleton<ReplyFollower>();
         services.AddSingleton<IRunningReplies>(all => all.GetRequiredService<ReplyEngine>());
         services.AddJob<ReplyJob, ReplyOwed>(ReplyJob.Kind, AssistantsJson.Default.ReplyOwed, new JobOptions { Concurrency = options.Replies, MaxAttempts = 20 });
     }
@@ -38,6 +39,8 @@ internal static class AssistantsModule
     {
         api.MapProviders();
         api.MapRouteTable();
+        api.MapChat();
+        api.MapReplies();
     }
 }
 
@@ -67,4 +70,7 @@ internal sealed partial class AssistantsOptionsValidator : IValidateOptions<Assi
 [JsonSerializable(typeof(RoutesRequest))]
 [JsonSerializable(typeof(RoutesResponse))]
 [JsonSerializable(typeof(Page<ModelResponse>), TypeInfoPropertyName = "ModelPage")]
+[JsonSerializable(typeof(ChatRequest))]
+[JsonSerializable(typeof(ChatResponse))]
+[JsonSerializable(typeof(ReplyResponse))]
 internal sealed partial class AssistantsJson : JsonSerializerContext;

@@ -52,6 +52,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
     private readonly Lock[] _gates = [.. Enumerable.Range(0, Gates).Select(_ => new Lock())];
     private readonly ConcurrentDictionary<Guid, LiveReply> _byConversation = new();
     private readonly ConcurrentDictionary<Guid, LiveReply> _byId = new();
+    private readonly ConcurrentDictionary<Guid, TaskCompletionSource> _awaited = new();
     private readonly ConcurrentDictionary<Guid, int> _perTenant = new();
 
     public ReplyEngine(
@@ -87,6 +88,30 @@ internal sealed partial class ReplyEngine : IRunningReplies
     /// <summary>The reply that runs here in the conversation and answers <paramref name="seq"/>.</summary>
     public LiveReply? FindAnswer(Guid conversationId, long seq) =>
         _byConversation.TryGetValue(conversationId, out var live) && live.AnswersSeq >= seq ? live : null;
+
+    /// <summary>
+    /// Finds what <paramref name="find"/> looks for: now, when a reply begins here in the conversation, or, for another node's, after <paramref name="look"/>
+    /// again and again.
+    /// </summary>
+    public async Task<Guid> WaitForBeginAsync(Guid conversationId, Func<Task<Guid?>> find, TimeSpan look, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // Before the look: what begins after it completes this.
+            var begun = _awaited.GetOrAdd(conversationId, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            try
+            {
+                if (await find() is { } replyId)
+                    return replyId;
+                await Task.WhenAny(begun.Task, Task.Delay(look, _time, cancellationToken));
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+            finally
+            {
+                _awaited.TryRemove(KeyValuePair.Create(conversationId, begun));
+            }
+        }
+    }
 
     /// <summary>Answers what is owed in a conversation, until nothing is. When another job is about it already, that one is left word.</summary>
     public async Task AnswerAsync(ReplyOwed owed, Guid tenantId, long jobId, CancellationToken stopping)
@@ -130,6 +155,8 @@ internal sealed partial class ReplyEngine : IRunningReplies
         _byId[live.Id] = live;
         lock (GateOf(claim.ConversationId))
             _byConversation[claim.ConversationId] = live;
+        if (_awaited.TryRemove(claim.ConversationId, out var awaited))
+            awaited.SetResult();
         _metrics.Began();
         try
         {

@@ -70,6 +70,10 @@ internal sealed partial class Routing(
         return candidates;
     }
 
+    /// <summary>Whether a provider of this name can be asked.</summary>
+    public async Task<bool> HasAsync(Guid tenantId, string provider, CancellationToken cancellationToken) =>
+        (await ProvidersAsync(tenantId, cancellationToken)).Any(one => one.Enabled && NamesMatch(one.Name, provider));
+
     /// <summary>What the tenant set; a use that it did not set is missing.</summary>
     public async Task<IReadOnlyDictionary<Use, IReadOnlyList<RouteTarget>>> RoutesAsync(Guid tenantId, CancellationToken cancellationToken)
     {
