@@ -141,12 +141,7 @@ export class ChatSocket<C = Conversation> {
 
   /** Takes a message; it is sent now or when there is a connection again. */
   post(draft: Draft): Unsent {
-    const unsent: Unsent = {
-      ...draft,
-      client_id: newId(),
-      created_at: new Date().toISOString(),
-      state: { kind: 'waiting' },
-    };
+    const unsent = write(draft);
     this.#endTyping();
     this.#setOutbox([...this.#outbox, unsent]);
     this.#flush();
@@ -363,6 +358,11 @@ export class ChatSocket<C = Conversation> {
   #tell(event: ChatEvent<C>): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+/** A message as it is when its writer lets go of it: under its id for good. */
+export function write(draft: Draft): Unsent {
+  return { ...draft, client_id: newId(), created_at: new Date().toISOString(), state: { kind: 'waiting' } };
 }
 
 /** What was on its way over a lost connection goes out again; the server knows the id if it was stored. */

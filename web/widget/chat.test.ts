@@ -147,6 +147,34 @@ it('keeps what was written when the session could not begin, and sends it when t
   expect(socket.ofType('message').map((frame) => frame.body)).toEqual(['one']);
 });
 
+it('tries again by itself while there is something to send', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.mocked(api.session).mockRejectedValueOnce(new Refused(503, 'unavailable', ''));
+  const chat = open();
+  chat.post({ body: 'one' });
+  await vi.waitFor(() => expect(chat.view.phase.kind).toBe('failed'));
+
+  vi.advanceTimersByTime(3_000);
+  vi.useRealTimers();
+
+  expect((await connected()).ofType('message')).toHaveLength(1);
+});
+
+it('does not try again what the server refused, and forgets what is discarded', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.mocked(api.session).mockRejectedValueOnce(new Refused(403, 'origin_not_allowed', ''));
+  const chat = open();
+  chat.post({ body: 'one' });
+  await vi.waitFor(() => expect(chat.view.phase).toEqual({ kind: 'failed', code: 'origin_not_allowed' }));
+
+  for (const unsent of chat.view.unsent) chat.discard(unsent);
+  vi.advanceTimersByTime(60_000);
+  vi.useRealTimers();
+
+  expect(chat.view.unsent).toEqual([]);
+  expect(api.session).toHaveBeenCalledOnce();
+});
+
 it('shows the history and what comes after it, in order and once', async () => {
   token = 'token of c1';
   history = [entry(2), entry(1)];

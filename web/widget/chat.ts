@@ -1,6 +1,6 @@
 import type { Entry, Sender, UploadedFile, VisitorConversation, WidgetSession } from '@shared/api-types';
 import type { ConnectionState, Socket, Surroundings } from '@shared/connection';
-import { type ChatEvent, ChatSocket, type Draft, type RunningReply, type Unsent } from '@shared/socket';
+import { type ChatEvent, ChatSocket, type Draft, type RunningReply, type Unsent, write } from '@shared/socket';
 import { Refused, type VisitorApi } from './api';
 import type { TokenStore, Visitor } from './host';
 
@@ -44,6 +44,8 @@ const outboxName = 'parley:unsent:';
 /** The other side says `typing` every three seconds while it lasts. */
 const typingFades = 6_000;
 const pageSize = 50;
+const firstPause = 2_000;
+const longestPause = 30_000;
 
 const nothing: ChatView = {
   phase: { kind: 'new' },
@@ -65,7 +67,10 @@ export class Chat {
   #starting: Promise<WidgetSession> | null = null;
   #socket: ChatSocket<VisitorConversation> | null = null;
   /** Written before there was a session. */
-  #drafts: Draft[] = [];
+  #waiting: Unsent[] = [];
+  /** Failed attempts to begin, in a row. */
+  #failures = 0;
+  #beginTimer: ReturnType<typeof setTimeout> | undefined;
   #looking = false;
   #readSeq = 0;
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
@@ -99,8 +104,8 @@ export class Chat {
       this.#socket.post(draft);
       return;
     }
-    this.#drafts.push(draft);
-    this.#showDrafts();
+    this.#waiting.push(write(draft));
+    this.#showWaiting();
     this.#begin().catch(() => {});
   }
 
@@ -110,7 +115,9 @@ export class Chat {
   }
 
   discard(unsent: Unsent): void {
-    this.#socket?.discard(unsent.client_id);
+    this.#waiting = this.#waiting.filter((waiting) => waiting.client_id !== unsent.client_id);
+    if (this.#socket) this.#socket.discard(unsent.client_id);
+    else this.#showWaiting();
   }
 
   typing(): void {
@@ -187,8 +194,10 @@ export class Chat {
     this.#socket = null;
     this.#session = null;
     this.#starting = null;
-    this.#drafts = [];
+    this.#waiting = [];
     this.#readSeq = 0;
+    this.#failures = 0;
+    clearTimeout(this.#beginTimer);
     clearTimeout(this.#typingTimer);
     this.#view = nothing;
     this.#options.changed(this.#view);
@@ -198,6 +207,7 @@ export class Chat {
   #begin(): Promise<WidgetSession> {
     if (this.#session) return Promise.resolve(this.#session);
     if (this.#starting) return this.#starting;
+    clearTimeout(this.#beginTimer);
     this.#update({ phase: { kind: 'starting' } });
     const starting = this.#requestSession();
     this.#starting = starting;
@@ -205,16 +215,26 @@ export class Chat {
       (session) => {
         if (this.#starting !== starting) return;
         this.#starting = null;
+        this.#failures = 0;
         this.#join(session);
       },
       (error: unknown) => {
         if (this.#starting !== starting) return;
         this.#starting = null;
         this.#update({ phase: { kind: 'failed', code: error instanceof Refused ? error.code : 'failed' } });
-        this.#showDrafts();
+        this.#showWaiting();
+        this.#beginLater(error);
       },
     );
     return starting;
+  }
+
+  /** Tries again by itself while there is something to go on with or to send, unless the server has said no. */
+  #beginLater(error: unknown): void {
+    const passing = error instanceof Refused && (error.status === 0 || error.status === 429 || error.status >= 500);
+    if (!passing || (this.#waiting.length === 0 && !this.#options.store.read())) return;
+    const delay = Math.min(longestPause, firstPause * 2 ** this.#failures++) * (0.75 + Math.random() / 2);
+    this.#beginTimer = setTimeout(() => this.#begin().catch(() => {}), delay);
   }
 
   /** One tab at a time, where the browser has locks, so that two tabs do not begin two conversations. */
@@ -246,14 +266,16 @@ export class Chat {
       token: () => this.#session?.token ?? '',
       refresh: () => this.#refresh(),
       sparse: true,
-      outbox: { load: () => this.#loadOutbox(), save: (unsent) => this.#saveOutbox(unsent) },
+      outbox: {
+        load: () => [...this.#loadOutbox(), ...this.#waiting.splice(0)],
+        save: (unsent) => this.#saveOutbox(unsent),
+      },
       ...(this.#options.openSocket && { open: this.#options.openSocket }),
       ...(this.#options.surroundings && { surroundings: this.#options.surroundings }),
     });
     this.#socket = socket;
     this.#update({ phase: { kind: 'loading', connection: socket.state } });
     socket.listen((event) => this.#socket === socket && this.#heard(event));
-    for (const draft of this.#drafts.splice(0)) socket.post(draft);
     this.#update({ unsent: socket.unsent });
     socket.start();
   }
@@ -374,16 +396,11 @@ export class Chat {
     if (typing !== this.#view.typing) this.#update({ typing });
   }
 
-  #showDrafts(): void {
-    const failed = this.#view.phase.kind === 'failed' ? this.#view.phase.code : null;
-    this.#update({
-      unsent: this.#drafts.map((draft, i) => ({
-        ...draft,
-        client_id: `draft-${i}`,
-        created_at: new Date().toISOString(),
-        state: failed ? { kind: 'failed', code: failed, detail: null } : { kind: 'waiting' },
-      })),
-    });
+  #showWaiting(): void {
+    const { phase } = this.#view;
+    const state: Unsent['state'] =
+      phase.kind === 'failed' ? { kind: 'failed', code: phase.code, detail: null } : { kind: 'waiting' };
+    this.#update({ unsent: this.#waiting.map((unsent) => ({ ...unsent, state })) });
   }
 
   /** Unsent messages outlive a click to the next page, in this tab alone; they are gone once they are stored. */
