@@ -15,6 +15,8 @@ internal sealed class AppDbContext(DbContextOptions<AppDbContext> options, Curre
     private static readonly MethodInfo _setTenantFilter =
         typeof(AppDbContext).GetMethod(nameof(SetTenantFilter), BindingFlags.Instance | BindingFlags.NonPublic)!;
 
+    private static readonly MethodInfo _enumName = typeof(EnumName).GetMethod(nameof(EnumName.Of))!;
+
     public override Task<int> SaveChangesAsync(bool acceptAllChangesOnSuccess, CancellationToken cancellationToken = default)
     {
         CheckTenants();
@@ -47,7 +49,7 @@ internal sealed class AppDbContext(DbContextOptions<AppDbContext> options, Curre
             property.SetColumnName(SnakeCase(property.Name));
         var type = Nullable.GetUnderlyingType(property.ClrType) ?? property.ClrType;
         if (type.IsEnum)
-            property.SetValueConverter((ValueConverter)Activator.CreateInstance(typeof(EnumName<>).MakeGenericType(type))!);
+            property.SetValueConverter((ValueConverter)_enumName.MakeGenericMethod(type).Invoke(null, [])!);
     }
 
     private void SetTenantFilter<TEntity>(ModelBuilder modelBuilder) where TEntity : class, ITenantOwned =>
@@ -66,12 +68,4 @@ internal sealed class AppDbContext(DbContextOptions<AppDbContext> options, Curre
     }
 
     private static string SnakeCase(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
-
-    /// <summary>Keeps an enum as the same word that the API shows.</summary>
-    private sealed class EnumName<TEnum>() : ValueConverter<TEnum, string>(value => _names[value], name => _values[name])
-        where TEnum : struct, Enum
-    {
-        private static readonly Dictionary<TEnum, string> _names = Enum.GetValues<TEnum>().ToDictionary(value => value, value => SnakeCase(value.ToString()));
-        private static readonly Dictionary<string, TEnum> _values = _names.ToDictionary(pair => pair.Value, pair => pair.Key);
-    }
 }

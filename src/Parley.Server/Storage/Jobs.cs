@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -151,7 +152,7 @@ internal static class JobRegistration
     public static void AddJob<THandler, TPayload>(this IServiceCollection services, string kind, JsonTypeInfo<TPayload> json, JobOptions? options = null)
         where THandler : class, IJobHandler<TPayload>
     {
-        services.AddScoped<THandler>();
+        services.TryAddScoped<THandler>();
         services.AddSingleton(new JobKind(kind, options ?? new(), Every: null, (scope, payload, job, cancellationToken) =>
             scope.GetRequiredService<THandler>().RunAsync(JsonSerializer.Deserialize(payload, json)!, job, cancellationToken)));
     }
@@ -160,7 +161,7 @@ internal static class JobRegistration
     public static void AddSweep<TSweep>(this IServiceCollection services, string name, TimeSpan interval)
         where TSweep : class, ISweep
     {
-        services.AddScoped<TSweep>();
+        services.TryAddScoped<TSweep>();
         var options = new JobOptions { Concurrency = 1, MaxAttempts = int.MaxValue, FirstRetry = interval };
         services.AddSingleton(new JobKind($"sweep:{name}", options, interval, (scope, _, _, cancellationToken) =>
             scope.GetRequiredService<TSweep>().SweepAsync(cancellationToken)));
