@@ -6,6 +6,7 @@ using Parley.Server.Operations;
 using Parley.Server.Realtime;
 using Parley.Server.Storage;
 
+StartupException.ExplainUnhandled();
 var builder = WebApplication.CreateBuilder(args);
 
 // Modules, each below the ones it uses
@@ -30,6 +31,7 @@ app.UseIdempotency();
 
 // Routes
 app.MapOperations();
+app.MapAccessPage();
 var api = app.MapGroup("/api/v1").RequireAuthorization();
 api.MapAccounts();
 api.MapConversations();

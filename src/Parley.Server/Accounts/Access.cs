@@ -7,7 +7,7 @@ using Parley.Server.Operations;
 namespace Parley.Server.Accounts;
 
 /// <summary>What a person may do; each role may do all that the ones before it may.</summary>
-internal enum Role
+public enum Role
 {
     Member,
     Agent,
@@ -47,8 +47,12 @@ internal static class AccessExtensions
 {
     /// <summary>Opens a route, or all of a group, to people of <paramref name="minimum"/> and above, to API keys with <paramref name="scope"/>, and to visitors if said.</summary>
     public static TBuilder Allow<TBuilder>(this TBuilder routes, Role minimum, string? scope = null, bool visitors = false)
-        where TBuilder : IEndpointConventionBuilder =>
-        routes.WithMetadata(new Access(minimum, scope, visitors, Operator: false)).RequireAuthorization();
+        where TBuilder : IEndpointConventionBuilder
+    {
+        if (visitors)
+            routes.RequireCors(OperationsModule.AnyOrigin);
+        return routes.WithMetadata(new Access(minimum, scope, visitors, Operator: false)).RequireAuthorization();
+    }
 
     /// <summary>Opens a route to the installation's operator alone.</summary>
     public static TBuilder AllowOperator<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>

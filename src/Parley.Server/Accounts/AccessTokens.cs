@@ -199,7 +199,5 @@ internal sealed class AccessTokens(SigningKey key, TimeProvider time)
 /// <summary>The secret that access tokens are signed with.</summary>
 internal sealed class SigningKey(byte[] bytes)
 {
-    public const int MinLength = 32;
-
     public byte[] Bytes => bytes;
 }

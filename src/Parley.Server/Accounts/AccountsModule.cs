@@ -9,32 +9,81 @@ internal static class AccountsModule
 {
     public static void AddAccounts(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton(services => SigningKeyFrom(services.GetRequiredService<IConfiguration>()));
+        builder.Services.AddSingleton(SigningKeyFrom);
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<Sessions>();
+        builder.Services.AddSweep<Sessions>("sessions", TimeSpan.FromHours(1));
         builder.Services.AddSingleton<SessionSockets>();
         builder.Services.AddSingleton<ApiKeys>();
+        builder.Services.AddSingleton<Passwords>();
+        builder.Services.AddSingleton<SignInThrottle>();
+        builder.Services.AddSingleton<People>();
+        builder.Services.AddSingleton<FirstAccount>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<FirstAccount>());
+        builder.Services.AddSingleton<SignIn>();
         builder.Services.AddAuthentication(TokenAuthentication.Name)
             .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.Name, configureOptions: null);
         builder.Services.AddAuthorization(authorization =>
             authorization.DefaultPolicy = new AuthorizationPolicyBuilder().AddRequirements(new AccessRequirement()).Build());
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessRefused>();
+        builder.Services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, AccountsJson.Default));
     }
 
     /// <summary>From here on the request is its caller's tenant's: every query of the context sees that tenant alone.</summary>
-    public static void UseTenant(this WebApplication app) => app.Use(static (context, next) =>
+    public static void UseTenant(this WebApplication app)
     {
-        if (context.User is Caller caller)
+        var requests = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Parley.Requests");
+        app.Use(next => async context =>
+        {
+            if (context.User is not Caller caller)
+            {
+                await next(context);
+                return;
+            }
             context.RequestServices.GetRequiredService<CurrentTenant>().Id = caller.TenantId;
-        return next(context);
-    });
+            using (requests.BeginScope(new CallerScope(caller)))
+                await next(context);
+        });
+    }
+
+    public static void MapAccessPage(this WebApplication app) => AccessPage.Map(app);
 
     public static void MapAccounts(this IEndpointRouteBuilder api)
     {
+        SignIn.Map(api);
+        Profile.Map(api);
+        People.Map(api);
+        ApiKeys.Map(api);
+        TenantRoutes.Map(api);
+        api.MapAudit();
     }
 
-    private static SigningKey SigningKeyFrom(IConfiguration configuration) =>
-        configuration["JWT_SECRET"] is { Length: > 0 } secret
+    // With a secret of their own, others can check our tokens; without one it follows from the installation's root key.
+    private static SigningKey SigningKeyFrom(IServiceProvider services) =>
+        services.GetRequiredService<IConfiguration>()["JWT_SECRET"] is { Length: > 0 } secret
             ? new(Encoding.UTF8.GetBytes(secret))
-            : new(System.Security.Cryptography.RandomNumberGenerator.GetBytes(SigningKey.MinLength));
+            : new(services.GetRequiredService<Secrets>().DeriveKey("parley access tokens"));
+
+    /// <summary>The tenant and the caller in every log line that is written under the request.</summary>
+    private sealed class CallerScope(Caller caller) : IReadOnlyList<KeyValuePair<string, object?>>
+    {
+        public int Count => 2;
+
+        public KeyValuePair<string, object?> this[int index] => index switch
+        {
+            0 => new("tenant", caller.TenantId),
+            1 => new("user", caller.Id),
+            _ => throw new ArgumentOutOfRangeException(nameof(index)),
+        };
+
+        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
+        {
+            yield return this[0];
+            yield return this[1];
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+
+        public override string ToString() => $"tenant:{caller.TenantId} user:{caller.Id}";
+    }
 }

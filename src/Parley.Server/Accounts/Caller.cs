@@ -32,6 +32,9 @@ internal sealed class Caller : ClaimsPrincipal
     public bool Operator { get; private init; }
     public Guid? ConversationId { get; private init; }
 
+    /// <summary>From where the request came; null when the credentials were read outside of one.</summary>
+    public string? Address { get; set; }
+
     /// <summary>An API key's; empty for everybody else.</summary>
     public IReadOnlyList<string> Scopes { get; private init; } = [];
 

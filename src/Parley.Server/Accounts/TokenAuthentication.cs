@@ -22,9 +22,10 @@ internal sealed class TokenAuthentication(
             return AuthenticateResult.NoResult();
 
         var caller = await FindCallerAsync(credentials);
-        return caller is null
-            ? AuthenticateResult.Fail("The credentials are not valid, or not any more.")
-            : AuthenticateResult.Success(new AuthenticationTicket(caller, Name));
+        if (caller is null)
+            return AuthenticateResult.Fail("The credentials are not valid, or not any more.");
+        caller.Address = Device.AddressOf(Context);
+        return AuthenticateResult.Success(new AuthenticationTicket(caller, Name));
     }
 
     private async ValueTask<Caller?> FindCallerAsync(string credentials)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Diagnostics;
@@ -63,6 +64,8 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
             return Problems.Of(bad.StatusCode, Problems.CodeOf(bad.StatusCode), bad.Message);
         if (UnboundParameter().Match(bad.Message) is { Success: true } unbound)
             return ProblemOf(context, unbound.Groups["name"].Value);
+        if (bad.Message.StartsWith("Implicit body inferred", StringComparison.Ordinal))
+            return Problems.BadRequest("body_required", "This route takes a JSON body.");
         if (MissingParameter().Match(bad.Message) is { Success: true } missing)
         {
             return missing.Groups["source"].Value.Contains("body", StringComparison.Ordinal)
@@ -84,10 +87,33 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
             _ when type == typeof(Guid) => "must be an id (a UUID)",
             _ when type == typeof(bool) => "must be true or false",
             _ when type == typeof(DateTimeOffset) || type == typeof(DateTime) => "must be a time such as 2026-01-31T12:00:00Z",
+            _ when type == typeof(Cursor) => "must be a next_cursor of this list",
             _ when type.IsPrimitive => "must be a number in range",
             _ => "has the wrong type",
         };
         return Problems.BadRequest("invalid_parameter", expected, WireJson.FieldName(parameterName));
+    }
+
+    /// <summary>
+    /// The generated handlers answer an optional parameter that they cannot read with a bare 400; this finds it again. Null when it is none of them.
+    /// </summary>
+    public static ProblemHttpResult? FindUnreadParameter(HttpContext context)
+    {
+        foreach (var parameter in context.GetEndpoint()?.Metadata.GetOrderedMetadata<IParameterBindingMetadata>() ?? [])
+        {
+            if (parameter.HasTryParse && context.Request.Query[parameter.Name] is [{ Length: > 0 } value] && !CanBe(parameter.ParameterInfo.ParameterType, value))
+                return ProblemOf(context, parameter.Name);
+        }
+        return null;
+    }
+
+    private static bool CanBe(Type parameterType, string value)
+    {
+        var type = Nullable.GetUnderlyingType(parameterType) ?? parameterType;
+        if (type.IsEnum)
+            return Enum.TryParse(type, value, ignoreCase: true, out _);
+        var tryParse = type.GetMethod("TryParse", [typeof(string), typeof(IFormatProvider), type.MakeByRefType()]);
+        return tryParse is null || (bool)tryParse.Invoke(null, [value, CultureInfo.InvariantCulture, null])!;
     }
 
     private static ProblemHttpResult ProblemOf(JsonException json)

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.FileProviders;
@@ -58,8 +59,7 @@ internal static class OperationsModule
         app.Use(next => context => RequestEnvelope.InvokeAsync(context, next, requests));
         app.UseForwardedHeaders(ProxiesFrom(app.Configuration));
         app.UseExceptionHandler();
-        app.UseStatusCodePages(static status => Problems.Of(
-            status.HttpContext.Response.StatusCode, Problems.CodeOf(status.HttpContext.Response.StatusCode), DetailOf(status.HttpContext)).ExecuteAsync(status.HttpContext));
+        app.UseStatusCodePages(static status => ProblemOf(status.HttpContext).ExecuteAsync(status.HttpContext));
         app.Use(static next => context =>
         {
             // /api is the current version.
@@ -131,6 +131,7 @@ internal static class OperationsModule
                 ["Logging:LogLevel:Microsoft.Hosting.Lifetime"] = "Information",
                 ["Logging:LogLevel:System.Net.Http"] = "Warning",
                 ["Logging:LogLevel:Npgsql"] = "Warning",
+                ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "None", // what fails is thrown, and logged where it is handled
                 ["Logging:LogLevel:Microsoft.Extensions.Diagnostics.HealthChecks"] = "None", // the answer of /health says it
             },
         });
@@ -192,6 +193,15 @@ internal static class OperationsModule
     {
         string[] candidates = [environment.WebRootPath, Path.Combine(environment.ContentRootPath, "wwwroot"), Path.Combine(AppContext.BaseDirectory, "wwwroot")];
         return candidates.FirstOrDefault(Directory.Exists) is { } root ? new PhysicalFileProvider(root) : new NullFileProvider();
+    }
+
+    /// <summary>For a status that came without a body.</summary>
+    private static ProblemHttpResult ProblemOf(HttpContext context)
+    {
+        var status = context.Response.StatusCode;
+        if (status is StatusCodes.Status400BadRequest && Failures.FindUnreadParameter(context) is { } unread)
+            return unread;
+        return Problems.Of(status, Problems.CodeOf(status), DetailOf(context));
     }
 
     private static string DetailOf(HttpContext context) => context.Response.StatusCode switch

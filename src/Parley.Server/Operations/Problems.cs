@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -53,7 +54,7 @@ internal static class Problems
 }
 
 /// <summary>Writes every problem, whoever reports it and whatever the client accepts, so that all look alike.</summary>
-internal sealed class ProblemWriter(Microsoft.Extensions.Options.IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json) : IProblemDetailsWriter
+internal sealed partial class ProblemWriter(Microsoft.Extensions.Options.IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json) : IProblemDetailsWriter
 {
     public bool CanWrite(ProblemDetailsContext context) => true;
 
@@ -71,7 +72,7 @@ internal sealed class ProblemWriter(Microsoft.Extensions.Options.IOptions<Micros
         writer.WriteString("type", "about:blank");
         writer.WriteString("title", ReasonPhrases.GetReasonPhrase(status));
         writer.WriteNumber("status", status);
-        writer.WriteString("detail", problem.Detail ?? ReasonPhrases.GetReasonPhrase(status));
+        writer.WriteString("detail", DetailOf(problem, status));
         writer.WriteString("code", problem.Extensions.TryGetValue("code", out var code) ? (string?)code : CodeOf(problem, status));
         writer.WriteString("request_id", RequestEnvelope.Of(http).RequestId);
         if (problem is HttpValidationProblemDetails { Errors: { Count: > 0 } errors })
@@ -91,8 +92,17 @@ internal sealed class ProblemWriter(Microsoft.Extensions.Options.IOptions<Micros
         writer.WriteEndObject();
     }
 
+    private static string DetailOf(ProblemDetails problem, int status) =>
+        problem.Detail ?? (problem is HttpValidationProblemDetails { Errors: { Count: > 0 } errors }
+            ? $"Not as it should be: {string.Join(", ", errors.Keys.Select(WireJson.FieldName))}."
+            : ReasonPhrases.GetReasonPhrase(status));
+
     private static string CodeOf(ProblemDetails problem, int status) =>
         problem is HttpValidationProblemDetails ? "validation_failed" : Problems.CodeOf(status);
+
+    // The framework's messages begin with the member's name as C# has it; the field's name stands before them anyway.
+    [GeneratedRegex(@"^The (field \w+|\w+ field) ")]
+    private static partial Regex OwnName();
 
     private static void WriteErrors(Utf8JsonWriter writer, IDictionary<string, string[]> errors)
     {
@@ -101,7 +111,7 @@ internal sealed class ProblemWriter(Microsoft.Extensions.Options.IOptions<Micros
         {
             writer.WriteStartArray(WireJson.FieldName(field));
             foreach (var message in messages)
-                writer.WriteStringValue(message);
+                writer.WriteStringValue(OwnName().Replace(message, ""));
             writer.WriteEndArray();
         }
         writer.WriteEndObject();

@@ -6,7 +6,7 @@ namespace Parley.Server.Operations;
 
 /// <summary>
 /// Serves the built web: the console at <c>/</c> and wherever its router may be, the widget at <c>/widget.js</c> and <c>/widget/*</c>, the API
-/// page at <c>/docs</c>, the sample page at <c>/demo</c>. The build has compressed the files; names under <c>/assets</c> carry their content's hash.
+/// page at <c>/docs</c>, the sample page at <c>/demo</c>. The build has compressed the files; names under <c>/assets</c> and <c>/widget</c> carry their content's hash.
 /// </summary>
 internal sealed class WebFiles(IFileProvider files)
 {
@@ -49,8 +49,8 @@ internal sealed class WebFiles(IFileProvider files)
     }
 
     private static string CachingOf(string path, string name) =>
-        name.Contains("/assets/", StringComparison.Ordinal) || path.StartsWith("/widget/", StringComparison.Ordinal) ? Immutable
-        : path == "/widget.js" ? ShortLived
+        name is "/widget/widget.js" ? ShortLived
+        : path.StartsWith("/assets/", StringComparison.Ordinal) || path.StartsWith("/widget/", StringComparison.Ordinal) ? Immutable
         : Revalidated;
 
     private async Task SendAsync(HttpContext context, Found found)
