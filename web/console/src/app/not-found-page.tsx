@@ -9,7 +9,7 @@ export function NotFoundPage() {
   const { t } = useTranslation();
   return (
     <Center component="main" h="100%" flex={1}>
-      <EmptyState icon={IconCompass} title={t('notFound.title')}>
+      <EmptyState order={1} icon={IconCompass} title={t('notFound.title')}>
         <p>{t('notFound.text')}</p>
         <Button component={Link} to="/">
           {t('notFound.home')}

@@ -113,7 +113,7 @@ function RailLink({
   return (
     <Tooltip label={label} position="right">
       <Link to={to} className={classes.link} aria-label={count > 0 ? `${label} (${count})` : label}>
-        <Indicator label={count > 99 ? '99+' : count} size={16} disabled={count === 0} offset={2}>
+        <Indicator label={count > 99 ? '99+' : count} size={16} disabled={count === 0} offset={2} inline lh={1}>
           <Icon size={22} stroke={1.6} aria-hidden />
         </Indicator>
       </Link>

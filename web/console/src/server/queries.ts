@@ -8,8 +8,9 @@ export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 30_000,
+      retryDelay: (failures) => 400 * 2 ** failures,
       retry: (failures, error) =>
-        failures < 3 && error instanceof ApiError && (error.status === 0 || error.status >= 500),
+        failures < 2 && error instanceof ApiError && (error.status === 0 || error.status >= 500),
     },
   },
 });

@@ -3,11 +3,21 @@ import type { TablerIcon } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 
 /** Nothing here, and what to do about it. */
-export function EmptyState({ icon: Icon, title, children }: { icon: TablerIcon; title: string; children?: ReactNode }) {
+export function EmptyState({
+  icon: Icon,
+  title,
+  order = 2,
+  children,
+}: {
+  icon: TablerIcon;
+  title: string;
+  order?: 1 | 2;
+  children?: ReactNode;
+}) {
   return (
     <Stack align="center" justify="center" gap="xs" p="xl" ta="center" mih={240} flex={1}>
       <Icon size={40} stroke={1.25} aria-hidden color="var(--mantine-color-dimmed)" />
-      <Title order={2} size="h4" fw={600}>
+      <Title order={order} size="h4" fw={600}>
         {title}
       </Title>
       {typeof children === 'string' ? (

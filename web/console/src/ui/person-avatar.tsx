@@ -2,12 +2,16 @@ import { Avatar, Indicator } from '@mantine/core';
 import type { Presence } from '@shared/api-types';
 import { useTranslation } from 'react-i18next';
 
+/** Those whose light shade still reads well. */
+const colorsOfInitials = ['indigo', 'violet', 'grape', 'pink', 'red', 'orange', 'cyan', 'teal'];
 const colors = { online: 'teal.6', away: 'yellow.6', offline: 'gray.5' } as const;
 
 /** Initials in a colour that follows from the name, and a dot that says whether the person is there. */
 export function PersonAvatar({ name, presence, size = 32 }: { name: string; presence?: Presence; size?: number }) {
   const { t } = useTranslation();
-  const avatar = <Avatar name={name} color="initials" size={size} radius="xl" aria-hidden />;
+  const avatar = (
+    <Avatar name={name} color="initials" allowedInitialsColors={colorsOfInitials} size={size} radius="xl" aria-hidden />
+  );
   if (!presence) return avatar;
   return (
     <Indicator

@@ -21,7 +21,7 @@ export function AssistantList() {
   return (
     <aside className={classes.list} aria-label={t('assistant.title')}>
       <div className={classes.top}>
-        <Title order={2} size="h5">
+        <Title order={1} size="h5">
           {t('assistant.title')}
         </Title>
         <Tooltip label={t('assistant.new')}>

@@ -37,7 +37,7 @@ export function NewAssistantChat() {
       <Stack className={classes.column} gap="lg">
         <Stack align="center" gap={4}>
           <IconSparkles size={36} stroke={1.3} aria-hidden color="var(--mantine-primary-color-filled)" />
-          <Title order={1} size="h3" ta="center">
+          <Title order={2} size="h3" ta="center">
             {t('assistant.greeting', { name: nameOf(me).split(' ')[0] })}
           </Title>
           <Text c="dimmed" size="sm" ta="center">

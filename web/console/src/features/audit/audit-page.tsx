@@ -66,7 +66,8 @@ export function AuditPage() {
       {audit.error && !audit.data && <ErrorNotice error={audit.error} onRetry={audit.refetch} />}
       {audit.data && items.length === 0 && <EmptyState icon={IconClipboardList} title={t('audit.empty')} />}
       {items.length > 0 && (
-        <div className={classes.scroller}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached with the keyboard
+        <section className={classes.scroller} tabIndex={0} aria-label={t('settings.audit')}>
           <Table verticalSpacing="xs" miw={640}>
             <Table.Thead>
               <Table.Tr>
@@ -83,7 +84,7 @@ export function AuditPage() {
               ))}
             </Table.Tbody>
           </Table>
-        </div>
+        </section>
       )}
       <LoadMore query={audit} />
     </Page>

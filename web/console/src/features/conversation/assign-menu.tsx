@@ -41,7 +41,7 @@ export function AssignMenu({ conversation, does, opened, onChange }: Props) {
           loading={does.assign.isPending}
           aria-label={conversation.assignee ? t('conversation.assignedTo', { name: label }) : label}
         >
-          <span>{label}</span>
+          {label}
         </Button>
       </Menu.Target>
       <Menu.Dropdown>

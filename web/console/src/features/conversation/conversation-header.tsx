@@ -35,7 +35,7 @@ export function ConversationHeader({ conversation, does, assigning, onAssigning,
         <IconArrowLeft size={20} />
       </ActionIcon>
       <div className={classes.names}>
-        <Title order={1} size="h5" lineClamp={1}>
+        <Title order={2} size="h5" lineClamp={1}>
           {titleOf(conversation)}
         </Title>
         {conversation.kind === 'support' && <Standing conversation={conversation} />}
@@ -103,16 +103,18 @@ function HandOffButton({ conversation, does }: { conversation: Conversation; doe
           onClick={() => does.handOff.mutate('ai')}
           aria-label={t('conversation.giveBack')}
         >
-          <span>{t('conversation.giveBack')}</span>
+          {t('conversation.giveBack')}
         </Button>
       </Tooltip>
     );
   return (
     <Button
+      className={classes.labelled}
       size="xs"
       leftSection={<IconUserCheck size={16} />}
       loading={does.handOff.isPending}
       onClick={() => does.handOff.mutate('agent')}
+      aria-label={t('conversation.takeOver')}
     >
       {t('conversation.takeOver')}
     </Button>
@@ -133,7 +135,7 @@ function ResolveButton({ conversation, does }: { conversation: Conversation; doe
       onClick={() => does.update.mutate({ status: closed ? 'open' : 'resolved' })}
       aria-label={label}
     >
-      <span>{label}</span>
+      {label}
     </Button>
   );
 }

@@ -1,4 +1,4 @@
-import { useTranslation } from 'react-i18next';
+import { useFormatLocale } from '@/ui/times';
 import classes from './event-line.module.css';
 
 const day = 86_400_000;
@@ -17,6 +17,6 @@ export function dayName(at: Date, now: Date, locale: string): string {
 }
 
 export function DaySeparator({ at }: { at: string }) {
-  const { i18n } = useTranslation();
-  return <div className={classes.day}>{dayName(new Date(at), new Date(), i18n.language)}</div>;
+  const locale = useFormatLocale();
+  return <div className={classes.day}>{dayName(new Date(at), new Date(), locale)}</div>;
 }

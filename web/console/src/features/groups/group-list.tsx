@@ -21,7 +21,7 @@ export function GroupList() {
   return (
     <aside className={classes.list} aria-label={t('groups.title')}>
       <div className={classes.top}>
-        <Title order={2} size="h5">
+        <Title order={1} size="h5">
           {t('groups.title')}
         </Title>
         <Tooltip label={t('groups.new')}>

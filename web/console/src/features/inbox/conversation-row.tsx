@@ -61,7 +61,8 @@ function Preview({ conversation, me, t }: { conversation: Conversation; me: stri
   const message = conversation.last_message;
   if (!message) return t('inbox.noMessages');
   const text =
-    message.body || (message.kind === 'image' ? t('inbox.image') : message.kind === 'file' ? t('inbox.file') : '');
+    plain(message.body) ||
+    (message.kind === 'image' ? t('inbox.image') : message.kind === 'file' ? t('inbox.file') : '');
   const isAi = message.sender.type === 'assistant';
   const from = message.sender.id === me ? t('inbox.you') : message.sender.type === 'agent' ? message.sender.name : null;
   return (
@@ -73,6 +74,13 @@ function Preview({ conversation, me, t }: { conversation: Conversation; me: stri
     </>
   );
 }
+
+/** One line without the marks of Markdown. */
+const plain = (body: string | null) =>
+  body
+    ?.replace(/[*_`#>|]+/g, '')
+    .replace(/\s+/g, ' ')
+    .trim();
 
 function Marks({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();

@@ -20,8 +20,8 @@ export function InboxFilters({ search, onSearch }: { search: InboxSearch; onSear
   const applyTag = useDebouncedCallback((value: string) => onSearch({ ...search, tag: value || undefined }), 300);
   return (
     <Popover opened={opened} onChange={setOpened} position="bottom-end" shadow="md" width={260} trapFocus>
-      <Popover.Target>
-        <Indicator label={active} size={16} disabled={active === 0}>
+      <Indicator label={active} size={16} disabled={active === 0}>
+        <Popover.Target>
           <ActionIcon
             variant="subtle"
             color="gray"
@@ -31,8 +31,8 @@ export function InboxFilters({ search, onSearch }: { search: InboxSearch; onSear
           >
             <IconFilter size={18} />
           </ActionIcon>
-        </Indicator>
-      </Popover.Target>
+        </Popover.Target>
+      </Indicator>
       <Popover.Dropdown>
         <Stack gap="xs">
           <Select

@@ -2,7 +2,7 @@ import { Button, Loader, Title } from '@mantine/core';
 import { IconArrowUp, IconInbox } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { ConversationFilter } from '@/server/api';
 import { queries } from '@/server/queries';
@@ -23,11 +23,9 @@ type Props = {
   search: InboxSearch;
   onSearch: (search: InboxSearch) => void;
   selectedId: string | null;
-  /** What to show when there is nothing at all yet. */
-  gettingStarted: ReactNode;
 };
 
-export function InboxList({ search, onSearch, selectedId, gettingStarted }: Props) {
+export function InboxList({ search, onSearch, selectedId }: Props) {
   const { t } = useTranslation();
   const view = search.view ?? 'all';
   const counts = useQuery(queries.counts).data;
@@ -45,7 +43,7 @@ export function InboxList({ search, onSearch, selectedId, gettingStarted }: Prop
   return (
     <aside className={classes.inbox} aria-label={t('inbox.title')}>
       <div className={classes.top}>
-        <Title order={2} size="h5">
+        <Title order={1} size="h5">
           {t('inbox.title')}
         </Title>
         <InboxFilters search={search} onSearch={onSearch} />
@@ -53,9 +51,7 @@ export function InboxList({ search, onSearch, selectedId, gettingStarted }: Prop
       <InboxViews view={view} counts={counts} onView={(next) => onSearch({ ...search, view: next })} />
       {list.isPending && <RowsSkeleton height={52} />}
       {list.error && !list.data && <ErrorNotice error={list.error} onRetry={list.refetch} />}
-      {list.data &&
-        items.length === 0 &&
-        (view === 'all' && !isFiltered ? gettingStarted : <NothingHere view={view} isFiltered={isFiltered} />)}
+      {list.data && items.length === 0 && <NothingHere view={view} isFiltered={isFiltered} />}
       {items.length > 0 && (
         <Rows
           key={JSON.stringify(filter)}

@@ -100,7 +100,7 @@ function ProviderCard({ provider, onEdit }: { provider: Provider; onEdit: () => 
             </Text>
           )}
           {health.state === 'down' && health.detail && (
-            <Text size="xs" c="red">
+            <Text size="xs" c="var(--mantine-color-error)">
               {health.detail}
             </Text>
           )}
@@ -136,7 +136,7 @@ function ProviderCard({ provider, onEdit }: { provider: Provider; onEdit: () => 
           </Text>
         )}
         {test.data && !test.data.ok && (
-          <Text size="sm" c="red" mt="xs">
+          <Text size="sm" c="var(--mantine-color-error)" mt="xs">
             {t('providers.testFailed')}: {test.data.detail ?? test.data.code}
           </Text>
         )}

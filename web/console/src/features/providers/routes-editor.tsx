@@ -121,7 +121,7 @@ function RouteList({ use, routes, onChange }: ListProps) {
       </ol>
       {routes.length === 0 && (
         <Text size="sm" c="dimmed" mb={6}>
-          {t('providers.noRoute')}
+          {t(`providers.noRoute.${use}`)}
         </Text>
       )}
       <Select

@@ -125,6 +125,7 @@ function Appearance({ settings }: { settings: WidgetSettings }) {
             label={t('widget.color')}
             description={t('widget.colorHint')}
             format="hex"
+            eyeDropperButtonProps={{ 'aria-label': t('widget.pickColor') }}
             swatches={['#4263eb', '#1971c2', '#0c8599', '#2b8a3e', '#e8590c', '#c2255c', '#862e9c', '#343a40']}
             {...form.getInputProps('color')}
           />
