@@ -143,28 +143,32 @@ internal static class TimelineStatements
         private readonly List<bool> _wantsReply = [];
         private readonly List<Guid> _targets = [];
         private readonly HashSet<Guid> _distinct = [];
-        private readonly NpgsqlParameter<DateTimeOffset> _now = new() { NpgsqlDbType = NpgsqlDbType.TimestampTz };
+        private NpgsqlParameter<DateTimeOffset> _now = null!;
 
         /// <summary>The two statements over these columns, to be prepared once on <paramref name="connection"/>.</summary>
-        public NpgsqlBatch CreateBatch(NpgsqlConnection connection) => new(connection)
+        public NpgsqlBatch CreateBatch(NpgsqlConnection connection)
         {
-            BatchCommands =
+            _now = new NpgsqlParameter<DateTimeOffset> { NpgsqlDbType = NpgsqlDbType.TimestampTz };
+            return new NpgsqlBatch(connection)
             {
-                new NpgsqlBatchCommand(Lock) { Parameters = { Array(_targets, NpgsqlDbType.Uuid) } },
-                new NpgsqlBatchCommand(Append)
+                BatchCommands =
                 {
-                    Parameters =
+                    new NpgsqlBatchCommand(Lock) { Parameters = { Array(_targets, NpgsqlDbType.Uuid) } },
+                    new NpgsqlBatchCommand(Append)
                     {
-                        Array(_conversations, NpgsqlDbType.Uuid), Array(_tenants, NpgsqlDbType.Uuid), Array(_ids, NpgsqlDbType.Uuid),
-                        Array(_kinds, NpgsqlDbType.Text), Array(_senderTypes, NpgsqlDbType.Text), Array(_senderIds, NpgsqlDbType.Uuid),
-                        Array(_senderNames, NpgsqlDbType.Text), Array(_bodies, NpgsqlDbType.Text), Array(_attachments, NpgsqlDbType.Text),
-                        Array(_private, NpgsqlDbType.Boolean), Array(_clientIds, NpgsqlDbType.Text), Array(_metadata, NpgsqlDbType.Text),
-                        Array(_models, NpgsqlDbType.Text), Array(_usages, NpgsqlDbType.Text), Array(_ifEpochs, NpgsqlDbType.Bigint),
-                        Array(_wantsReply, NpgsqlDbType.Boolean), _now, Array(_targets, NpgsqlDbType.Uuid),
+                        Parameters =
+                        {
+                            Array(_conversations, NpgsqlDbType.Uuid), Array(_tenants, NpgsqlDbType.Uuid), Array(_ids, NpgsqlDbType.Uuid),
+                            Array(_kinds, NpgsqlDbType.Text), Array(_senderTypes, NpgsqlDbType.Text), Array(_senderIds, NpgsqlDbType.Uuid),
+                            Array(_senderNames, NpgsqlDbType.Text), Array(_bodies, NpgsqlDbType.Text), Array(_attachments, NpgsqlDbType.Text),
+                            Array(_private, NpgsqlDbType.Boolean), Array(_clientIds, NpgsqlDbType.Text), Array(_metadata, NpgsqlDbType.Text),
+                            Array(_models, NpgsqlDbType.Text), Array(_usages, NpgsqlDbType.Text), Array(_ifEpochs, NpgsqlDbType.Bigint),
+                            Array(_wantsReply, NpgsqlDbType.Boolean), _now, Array(_targets, NpgsqlDbType.Uuid),
+                        },
                     },
                 },
-            },
-        };
+            };
+        }
 
         public void Fill(List<Draft> drafts, DateTimeOffset now)
         {
