@@ -166,6 +166,7 @@ export type TimelineEvent =
   | { event: 'priority'; from: Priority; to: Priority; by?: Named | null }
   | { event: 'rating'; score: number; comment?: string | null }
   | { event: 'tags'; added?: string[]; removed?: string[]; by?: Named | null }
+  | { event: 'members'; added?: Named[]; removed?: Named[]; by?: Named | null }
   | { event: 'summary'; text: string }
   | { event: 'reply_failed'; code?: string | null }
   | { event: 'no_assistant' };
@@ -209,6 +210,7 @@ export type WidgetConfig = {
 };
 
 export type WidgetSettings = WidgetConfig & {
+  auto_assign: boolean;
   widget_key: string;
   allowed_origins: string[];
   identity_secret?: string | null;
@@ -253,8 +255,10 @@ export type Provider = {
   models: string[];
   settings: Record<string, unknown>;
   enabled: boolean;
+  /** Set by the server's environment, for every tenant. */
+  read_only: boolean;
   health: Health;
-  created_at: string;
+  created_at: string | null;
 };
 
 export type ProviderTest = {
@@ -267,7 +271,7 @@ export type ProviderTest = {
 };
 
 export type Model = { provider: string; model: string; type: ProviderType; health: Health };
-export type Route = { provider: string; model: string };
+export type Route = { provider: string; model: string | null };
 export type Routes = { chat: Route[]; support: Route[]; summary: Route[] };
 
 /** What a problem+json answer carries. */
@@ -324,6 +328,7 @@ export type EventFrame = { cursor?: string } & (
   | { type: 'conversation'; conversation: Conversation }
   | { type: 'message'; message: Entry }
   | { type: 'presence'; user_id: string; state: Presence }
+  | { type: 'read'; conversation_id: string; seq: number }
   | { type: 'notification'; kind: string; [key: string]: unknown }
   | { type: 'reset'; reason: string }
   | { type: 'pong'; t?: number }

@@ -49,7 +49,6 @@ export type Registration = {
 export type Credentials = { email?: string; username?: string; password: string };
 export type ProfileChange = Partial<{
   full_name: string;
-  email: string;
   locale: string;
   theme: string;
   availability: Availability;
@@ -103,8 +102,7 @@ export const api = {
   logout: () => post<void>('/auth/logout'),
   me: () => get<User>('/auth/me'),
   updateMe: (change: ProfileChange) => patch<User>('/auth/me', change),
-  changePassword: (body: { current_password: string; new_password: string }) =>
-    post<Session | undefined>('/auth/password', body),
+  changePassword: (body: { current_password: string; new_password: string }) => post<void>('/auth/password', body),
   devices: () => get<Page<Device>>('/auth/sessions'),
   revokeDevice: (id: string) => remove(`/auth/sessions/${id}`),
 

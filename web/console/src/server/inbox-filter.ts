@@ -1,6 +1,8 @@
 import type { Conversation, InboxView } from '@shared/api-types';
 import type { ConversationFilter } from './api';
 
+/** A visitor who only opened the widget is not there yet. */
+const isSupport = (conversation: Conversation) => conversation.kind === 'support' && conversation.last_message !== null;
 const isOpen = (conversation: Conversation) => conversation.status === 'open' || conversation.status === 'pending';
 
 const views: Record<InboxView, (conversation: Conversation, me: string) => boolean> = {
@@ -15,7 +17,7 @@ const views: Record<InboxView, (conversation: Conversation, me: string) => boole
 export function belongs(conversation: Conversation, filter: ConversationFilter, me: string): boolean {
   if (Boolean(filter.deleted) !== (conversation.deleted_at !== null)) return false;
   if (filter.kind && conversation.kind !== filter.kind) return false;
-  if (filter.view && (conversation.kind !== 'support' || !views[filter.view](conversation, me))) return false;
+  if (filter.view && (!isSupport(conversation) || !views[filter.view](conversation, me))) return false;
   if (filter.status && conversation.status !== filter.status) return false;
   if (filter.priority && conversation.priority !== filter.priority) return false;
   if (filter.tag && !conversation.tags.includes(filter.tag)) return false;

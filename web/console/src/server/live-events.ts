@@ -5,6 +5,7 @@ import type { ConversationFilter } from './api';
 import { belongs } from './inbox-filter';
 import { queries, queryClient, timelineKey } from './queries';
 import { appendEntry, lastSeq, type Timeline } from './timeline';
+import { merged, withEntry, withRead } from './unread';
 
 type Conversations = InfiniteData<Page<Conversation>, string | undefined>;
 
@@ -16,7 +17,11 @@ export function applyEvent(frame: EventFrame, me: string): void {
       countsChanged();
       break;
     case 'message':
-      writeEntry(frame.message);
+      writeEntry(frame.message, me);
+      countsChanged();
+      break;
+    case 'read':
+      writeRead(frame.conversation_id, frame.seq, me);
       break;
     case 'presence':
       writePresence(frame.user_id, frame.state);
@@ -30,11 +35,22 @@ export function applyEvent(frame: EventFrame, me: string): void {
 }
 
 /** A newer version of a conversation, into its own place and into each list that it belongs to, or out of it. */
-export function writeConversation(conversation: Conversation, me: string): void {
-  queryClient.setQueryData<Conversation>(['conversations', conversation.id], (known) => ({
-    ...known,
-    ...conversation,
-  }));
+export function writeConversation(newer: Conversation, me: string): void {
+  const { queryKey } = queries.conversation(newer.id);
+  store(merged(queryClient.getQueryData(queryKey), newer, me), me);
+}
+
+/** I have read up to here, on this device or another. */
+export function writeRead(conversationId: string, seq: number, me: string): void {
+  const known = queryClient.getQueryData(queries.conversation(conversationId).queryKey);
+  const read = known && withRead(known, seq);
+  if (!read || read === known) return;
+  store(read, me);
+  if (read.unread !== known.unread) countsChanged();
+}
+
+function store(conversation: Conversation, me: string): void {
+  queryClient.setQueryData(queries.conversation(conversation.id).queryKey, conversation);
   for (const [key, list] of queryClient.getQueriesData<Conversations>({ queryKey: ['conversations', 'list'] })) {
     const filter = key[2] as ConversationFilter;
     if (list) queryClient.setQueryData(key, place(list, conversation, belongs(conversation, filter, me)));
@@ -60,7 +76,9 @@ export function place(list: Conversations, conversation: Conversation, belongsHe
 }
 
 /** Into a timeline that is loaded and at its end; any other is filled by its own socket when it opens. */
-function writeEntry(entry: Entry): void {
+function writeEntry(entry: Entry, me: string): void {
+  const known = queryClient.getQueryData(queries.conversation(entry.conversation_id).queryKey);
+  if (known) store(withEntry(known, entry, me), me);
   queryClient.setQueryData<Timeline>(timelineKey(entry.conversation_id), (timeline) =>
     timeline && lastSeq(timeline) === entry.seq - 1 ? appendEntry(timeline, entry) : timeline,
   );

@@ -16,7 +16,7 @@ export function AccountForm({ submitLabel, pending, error, onSubmit }: Props) {
     validate: {
       username: (value) => (/^[\p{L}\p{N}._-]{2,40}$/u.test(value.trim()) ? null : t('account.usernameRule')),
       email: (value) => (/^\S+@\S+$/.test(value.trim()) ? null : t('account.emailRule')),
-      password: (value) => (value.length >= 10 ? null : t('account.passwordRule')),
+      password: (value) => (value.length >= 8 ? null : t('account.passwordRule')),
     },
   });
   const { setErrors } = form;

@@ -3,6 +3,8 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useChat } from '@/server/chat';
+import { useMe } from '@/server/client';
+import { writeRead } from '@/server/live-events';
 import { queries } from '@/server/queries';
 import { ErrorNotice } from '@/ui/error-notice';
 import { RowsSkeleton } from '@/ui/rows-skeleton';
@@ -66,7 +68,14 @@ function OpenConversation({
   });
 
   const { socket } = chat;
-  const onRead = useCallback((seq: number) => socket.read(seq), [socket]);
+  const me = useMe().id;
+  const onRead = useCallback(
+    (seq: number) => {
+      socket.read(seq);
+      writeRead(conversationId, seq, me);
+    },
+    [socket, conversationId, me],
+  );
   const isReadOnly = conversation.deleted_at !== null || conversation.status === 'archived';
 
   return (

@@ -43,6 +43,11 @@ function eventText(event: TimelineEvent, entry: Entry, t: TFunction): string {
         ...(event.added?.length ? [t('event.tagsAdded', { tags: event.added.join(', ') })] : []),
         ...(event.removed?.length ? [t('event.tagsRemoved', { tags: event.removed.join(', ') })] : []),
       ].join(' · ');
+    case 'members':
+      return [
+        ...(event.added?.length ? [t('event.membersAdded', { actor, names: names(event.added) })] : []),
+        ...(event.removed?.length ? [t('event.membersRemoved', { actor, names: names(event.removed) })] : []),
+      ].join(' · ');
     case 'reply_failed':
       return t('event.replyFailed');
     case 'no_assistant':
@@ -52,8 +57,11 @@ function eventText(event: TimelineEvent, entry: Entry, t: TFunction): string {
   }
 }
 
+const names = (people: { name: string | null }[]) => people.map((person) => person.name).join(', ');
+
 function handoffText(event: TimelineEvent & { event: 'handoff' }, entry: Entry, actor: string, t: TFunction): string {
-  const reason = event.reason ? ` “${event.reason}”` : '';
+  // The AI's own reasons are codes, for the log.
+  const reason = event.reason && event.by ? ` “${event.reason}”` : '';
   if (event.to === 'ai') return t('event.givenBack', { actor }) + reason;
   if (event.to === 'agent') return t('event.takenOver', { actor }) + reason;
   return (

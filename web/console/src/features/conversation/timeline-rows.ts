@@ -80,6 +80,7 @@ const known = new Set([
   'priority',
   'rating',
   'tags',
+  'members',
   'summary',
   'reply_failed',
   'no_assistant',
@@ -93,6 +94,6 @@ function toEvent(entry: Entry): TimelineEvent | null {
 
 /** How an AI answer that is not whole ended, or null. */
 export function brokenOff(entry: Entry): 'truncated' | 'cancelled' | null {
-  const status = entry.metadata?.status;
-  return status === 'truncated' || status === 'cancelled' ? status : null;
+  if (!entry.metadata?.truncated) return null;
+  return entry.metadata.reason === 'cancelled' ? 'cancelled' : 'truncated';
 }

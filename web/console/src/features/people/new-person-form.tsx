@@ -13,7 +13,7 @@ export function NewPersonForm({ onDone }: { onDone: () => void }) {
   const { t } = useTranslation();
   const form = useForm({
     initialValues: { full_name: '', username: '', email: '', password: '', role: 'agent' as Role },
-    validate: { password: (value) => (value.length >= 10 ? null : t('account.passwordRule')) },
+    validate: { password: (value) => (value.length >= 8 ? null : t('account.passwordRule')) },
   });
   const create = useMutation({
     mutationFn: (values: typeof form.values) =>

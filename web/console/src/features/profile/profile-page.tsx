@@ -16,7 +16,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { locales, preferredLocale, setLocale } from '@/i18n/i18n';
 import { api, type ProfileChange } from '@/server/api';
-import { signIn, updateStoredUser, useMe } from '@/server/client';
+import { updateStoredUser, useMe } from '@/server/client';
 import { ErrorNotice } from '@/ui/error-notice';
 import { fieldErrors } from '@/ui/error-text';
 import { Page } from '@/ui/page';
@@ -39,7 +39,7 @@ export function ProfilePage() {
 function AboutMe() {
   const { t } = useTranslation();
   const me = useMe();
-  const form = useForm({ initialValues: { full_name: me.full_name ?? '', email: me.email } });
+  const form = useForm({ initialValues: { full_name: me.full_name ?? '' } });
   const save = useMutation({
     mutationFn: (change: ProfileChange) => api.updateMe(change),
     onSuccess: (user) => {
@@ -60,13 +60,7 @@ function AboutMe() {
           autoComplete="name"
           {...form.getInputProps('full_name')}
         />
-        <TextInput
-          label={t('account.email')}
-          type="email"
-          required
-          autoComplete="email"
-          {...form.getInputProps('email')}
-        />
+        <TextInput label={t('account.email')} value={me.email} readOnly disabled />
         {save.error && <ErrorNotice error={save.error} />}
         <Group>
           <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
@@ -136,12 +130,11 @@ function Password() {
   const { t } = useTranslation();
   const form = useForm({
     initialValues: { current_password: '', new_password: '' },
-    validate: { new_password: (value) => (value.length >= 10 ? null : t('account.passwordRule')) },
+    validate: { new_password: (value) => (value.length >= 8 ? null : t('account.passwordRule')) },
   });
   const change = useMutation({
     mutationFn: (values: typeof form.values) => api.changePassword(values),
-    onSuccess: (session) => {
-      if (session?.access_token) signIn(session);
+    onSuccess: () => {
       form.reset();
       notifications.show({ message: t('profile.passwordChanged') });
     },

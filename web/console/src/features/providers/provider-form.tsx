@@ -20,15 +20,7 @@ import { ErrorNotice } from '@/ui/error-notice';
 import { fieldErrors } from '@/ui/error-text';
 import { providersChanged } from './providers-changed';
 
-const types: ProviderType[] = [
-  'openai',
-  'anthropic',
-  'deepseek',
-  'dashscope',
-  'openai_compatible',
-  'simulator',
-  'knowledge',
-];
+const types: ProviderType[] = ['openai', 'deepseek', 'dashscope', 'openai_compatible', 'simulator'];
 const needsNoKey: ProviderType[] = ['simulator', 'knowledge'];
 const faults = ['none', 'refuse', 'rate_limit', 'server_error', 'stall', 'cut', 'malformed'] as const;
 
@@ -70,7 +62,7 @@ export function ProviderForm({ provider, onDone }: { provider: Provider | null; 
       const { name, base_url, api_key, models, enabled, type: kind, ...simulation } = values;
       const change: ProviderChange = {
         name: name.trim(),
-        base_url: base_url.trim() || null,
+        base_url: base_url.trim(), // empty: the usual one
         models,
         enabled,
         ...(api_key && { api_key }),
@@ -92,7 +84,7 @@ export function ProviderForm({ provider, onDone }: { provider: Provider | null; 
           label={t('providers.kind')}
           allowDeselect={false}
           disabled={provider !== null}
-          data={types.map((value) => ({ value, label: t(`providers.type.${value}`) }))}
+          data={(provider ? [provider.type] : types).map((value) => ({ value, label: t(`providers.type.${value}`) }))}
           {...form.getInputProps('type')}
           onChange={(value) => {
             if (!value) return;

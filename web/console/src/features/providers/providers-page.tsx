@@ -86,6 +86,7 @@ function ProviderCard({ provider, onEdit }: { provider: Provider; onEdit: () => 
           </Group>
           <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
             {t(`providers.type.${provider.type}`)}
+            {provider.read_only && ` · ${t('providers.readOnly')}`}
             {provider.base_url && ` · ${provider.base_url}`}
             {health.checked_at && (
               <>
@@ -109,17 +110,22 @@ function ProviderCard({ provider, onEdit }: { provider: Provider; onEdit: () => 
           <Button size="xs" variant="light" loading={test.isPending} onClick={() => test.mutate()}>
             {t('providers.test')}
           </Button>
-          <Button size="xs" variant="default" onClick={onEdit}>
-            {t('common.edit')}
-          </Button>
-          <ConfirmButton
-            size="xs"
-            question={t('providers.deleteQuestion', { name: provider.name })}
-            loading={remove.isPending}
-            onConfirm={() => remove.mutate()}
-          >
-            {t('common.delete')}
-          </ConfirmButton>
+          {!provider.read_only && (
+            <>
+              {' '}
+              <Button size="xs" variant="default" onClick={onEdit}>
+                {t('common.edit')}
+              </Button>
+              <ConfirmButton
+                size="xs"
+                question={t('providers.deleteQuestion', { name: provider.name })}
+                loading={remove.isPending}
+                onConfirm={() => remove.mutate()}
+              >
+                {t('common.delete')}
+              </ConfirmButton>
+            </>
+          )}
         </Group>
       </Group>
       <div aria-live="polite">

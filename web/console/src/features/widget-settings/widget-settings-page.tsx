@@ -89,6 +89,7 @@ function Appearance({ settings }: { settings: WidgetSettings }) {
       color: settings.color,
       locale: settings.locale ?? 'auto',
       assistant: settings.assistant,
+      auto_assign: settings.auto_assign,
       calls: settings.calls,
       allowed_origins: settings.allowed_origins,
     },
@@ -142,6 +143,11 @@ function Appearance({ settings }: { settings: WidgetSettings }) {
             label={t('widget.assistant')}
             description={t('widget.assistantHint')}
             {...form.getInputProps('assistant', { type: 'checkbox' })}
+          />
+          <Switch
+            label={t('widget.autoAssign')}
+            description={t('widget.autoAssignHint')}
+            {...form.getInputProps('auto_assign', { type: 'checkbox' })}
           />
           <TagsInput
             label={t('widget.origins')}
