@@ -30,17 +30,17 @@ internal sealed class People(NpgsqlDataSource database, IConfiguration configura
     {
         var users = api.MapGroup("/users").WithTags("People").Allow(Role.Admin, Scopes.Admin);
         users.MapGet("/", ListAsync).WithName("ListUsers");
-        users.MapPost("/", CreateAsync).WithName("CreateUser");
-        users.MapGet("/{id:guid}", GetAsync).WithName("GetUser");
-        users.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateUser");
-        users.MapDelete("/{id:guid}", DeleteAsync).WithName("DeleteUser");
+        users.MapPost("/", CreateAsync).WithName("CreateUser").ProducesProblem(StatusCodes.Status409Conflict);
+        users.MapGet("/{id:guid}", GetAsync).WithName("GetUser").ProducesProblem(StatusCodes.Status404NotFound);
+        users.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateUser").ProducesProblem(StatusCodes.Status409Conflict);
+        users.MapDelete("/{id:guid}", DeleteAsync).WithName("DeleteUser").ProducesProblem(StatusCodes.Status409Conflict);
         api.MapGet("/directory", DirectoryAsync).WithName("GetDirectory").WithTags("People").Allow(Role.Member, Scopes.Conversations);
     }
 
     /// <summary>The tenant's people, in the order in which they came.</summary>
     /// <param name="q">A part of the username, the full name or the email.</param>
     internal static async Task<Ok<Page<UserResponse>>> ListAsync(
-        string? q, Role? role, UserStatus? status, int? limit, Cursor? cursor, AppDbContext db, CancellationToken cancellationToken)
+        string? q, Choice<Role>? role, Choice<UserStatus>? status, int? limit, Cursor? cursor, AppDbContext db, CancellationToken cancellationToken)
     {
         var users = db.Users.AsNoTracking();
         if (!string.IsNullOrWhiteSpace(q))
@@ -48,10 +48,10 @@ internal sealed class People(NpgsqlDataSource database, IConfiguration configura
             var pattern = $"%{q.Trim().Replace("\\", "\\\\", StringComparison.Ordinal).Replace("%", "\\%", StringComparison.Ordinal).Replace("_", "\\_", StringComparison.Ordinal)}%";
             users = users.Where(u => EF.Functions.ILike(u.Username, pattern, "\\") || EF.Functions.ILike(u.FullName, pattern, "\\") || EF.Functions.ILike(u.Email, pattern, "\\"));
         }
-        if (role is not null)
-            users = users.Where(u => u.Role == role);
-        if (status is not null)
-            users = users.Where(u => u.Status == status);
+        if (role is { Value: var wanted })
+            users = users.Where(u => u.Role == wanted);
+        if (status is { Value: var state })
+            users = users.Where(u => u.Status == state);
         if (cursor is { } beyond)
             users = users.Where(u => u.Id > beyond.Id);
         var count = Paging.Limit(limit);

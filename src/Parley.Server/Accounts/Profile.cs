@@ -32,7 +32,8 @@ internal static class Profile
         var auth = api.MapGroup("/auth").WithTags("Profile").Allow(Role.Member);
         auth.MapGet("/me", GetAsync).WithName("GetProfile");
         auth.MapPatch("/me", UpdateAsync).WithName("UpdateProfile");
-        auth.MapPost("/password", ChangePasswordAsync).WithName("ChangePassword");
+        auth.MapPost("/password", ChangePasswordAsync).WithName("ChangePassword")
+            .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status429TooManyRequests);
         auth.MapGet("/sessions", ListSessionsAsync).WithName("ListSessions");
         auth.MapDelete("/sessions/{id:guid}", EndSessionAsync).WithName("EndSession");
     }

@@ -31,9 +31,11 @@ internal sealed class SignIn(
     {
         var auth = api.MapGroup("/auth").WithTags("Sign-in");
         auth.MapGet("/state", StateAsync).WithName("GetAuthState").AllowAnonymous();
-        auth.MapPost("/register", RegisterAsync).WithName("Register").AllowAnonymous();
-        auth.MapPost("/login", LoginAsync).WithName("Login").AllowAnonymous();
-        auth.MapPost("/refresh", RefreshAsync).WithName("RefreshSession").AllowAnonymous();
+        auth.MapPost("/register", RegisterAsync).WithName("Register").AllowAnonymous()
+            .ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status409Conflict);
+        auth.MapPost("/login", LoginAsync).WithName("Login").AllowAnonymous()
+            .ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status429TooManyRequests);
+        auth.MapPost("/refresh", RefreshAsync).WithName("RefreshSession").AllowAnonymous().ProducesProblem(StatusCodes.Status401Unauthorized);
         auth.MapPost("/logout", LogoutAsync).WithName("Logout").Allow(Role.Member);
     }
 

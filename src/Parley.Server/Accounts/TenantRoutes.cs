@@ -38,8 +38,8 @@ internal static class TenantRoutes
     {
         var tenants = api.MapGroup("/tenants").WithTags("Tenants").AllowOperator();
         tenants.MapGet("/", ListAsync).WithName("ListTenants");
-        tenants.MapPost("/", CreateAsync).WithName("CreateTenant");
-        tenants.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateTenant");
+        tenants.MapPost("/", CreateAsync).WithName("CreateTenant").ProducesProblem(StatusCodes.Status409Conflict);
+        tenants.MapPatch("/{id:guid}", UpdateAsync).WithName("UpdateTenant").ProducesProblem(StatusCodes.Status409Conflict);
         var own = api.MapGroup("/tenant").WithTags("Tenants").Allow(Role.Admin, Scopes.Admin);
         own.MapGet("", GetOwnAsync).WithName("GetTenantSettings");
         own.MapPatch("", UpdateOwnAsync).WithName("UpdateTenantSettings");

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.OpenApi;
 
 namespace Parley.Server.Operations;
@@ -51,6 +53,12 @@ internal static class ApiDocument
                     content.Clear();
                     content["application/problem+json"] = new OpenApiMediaType { Schema = problem };
                 }
+            }
+            var bindings = context.Description.ActionDescriptor.EndpointMetadata.OfType<IParameterBindingMetadata>().ToList();
+            foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+            {
+                if (bindings.Find(binding => binding.Name == parameter.Name) is { } binding && Choice.EnumOf(binding.ParameterInfo.ParameterType) is { } choice)
+                    parameter.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [.. WireJson.NamesOf(choice).Select(name => JsonValue.Create(name))] };
             }
             operation.Responses.TryAdd("default", new OpenApiResponse
             {

@@ -83,7 +83,7 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
         var expected = type switch
         {
             null => "has the wrong type",
-            { IsEnum: true } => $"must be one of: {string.Join(", ", WireJson.NamesOf(type))}",
+            _ when Choice.EnumOf(type) is { } choice => $"must be one of: {string.Join(", ", WireJson.NamesOf(choice))}",
             _ when type == typeof(Guid) => "must be an id (a UUID)",
             _ when type == typeof(bool) => "must be true or false",
             _ when type == typeof(DateTimeOffset) || type == typeof(DateTime) => "must be a time such as 2026-01-31T12:00:00Z",
@@ -111,7 +111,7 @@ internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHan
     {
         var type = Nullable.GetUnderlyingType(parameterType) ?? parameterType;
         if (type.IsEnum)
-            return Enum.TryParse(type, value, ignoreCase: true, out _);
+            return Enum.TryParse(type, value, out _);
         var tryParse = type.GetMethod("TryParse", [typeof(string), typeof(IFormatProvider), type.MakeByRefType()]);
         return tryParse is null || (bool)tryParse.Invoke(null, [value, CultureInfo.InvariantCulture, null])!;
     }
