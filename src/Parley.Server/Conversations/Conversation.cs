@@ -1,15 +1,13 @@
 using System.Text.Json.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
-using Parley.Server.Conversations.Files;
-using Parley.Server.Conversations.Widget;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;
 
 /// <summary>Who talks with whom: a member with an assistant, a visitor with an assistant and agents, members among themselves.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ConversationKind>))]
-public enum ConversationKind
+internal enum ConversationKind
 {
     [JsonStringEnumMemberName("assistant")] Assistant,
     [JsonStringEnumMemberName("support")] Support,
@@ -17,7 +15,7 @@ public enum ConversationKind
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<ConversationStatus>))]
-public enum ConversationStatus
+internal enum ConversationStatus
 {
     [JsonStringEnumMemberName("open")] Open,
     [JsonStringEnumMemberName("pending")] Pending,
@@ -27,7 +25,7 @@ public enum ConversationStatus
 
 /// <summary>Who answers: the assistant, nobody yet (waiting for a person), or a person.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<Handler>))]
-public enum Handler
+internal enum Handler
 {
     [JsonStringEnumMemberName("ai")] Ai,
     [JsonStringEnumMemberName("queue")] Queue,
@@ -35,7 +33,7 @@ public enum Handler
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<Priority>))]
-public enum Priority
+internal enum Priority
 {
     [JsonStringEnumMemberName("low")] Low,
     [JsonStringEnumMemberName("normal")] Normal,
@@ -110,18 +108,5 @@ internal sealed class ConversationMemberConfiguration : IEntityTypeConfiguration
     {
         member.ToTable("conversation_members");
         member.HasKey(m => new { m.ConversationId, m.UserId });
-    }
-}
-
-internal static class ConversationTables
-{
-    extension(AppDbContext db)
-    {
-        public DbSet<Conversation> Conversations => db.Set<Conversation>();
-        public DbSet<ConversationMember> ConversationMembers => db.Set<ConversationMember>();
-        public DbSet<ConversationFile> Files => db.Set<ConversationFile>();
-        public DbSet<Contact> Contacts => db.Set<Contact>();
-        public DbSet<CannedReply> CannedReplies => db.Set<CannedReply>();
-        public DbSet<WidgetSettings> Widgets => db.Set<WidgetSettings>();
     }
 }

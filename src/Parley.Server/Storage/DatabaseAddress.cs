@@ -158,8 +158,11 @@ internal static class DatabaseAddress
             case "dbname":
                 address.Database = value;
                 break;
+            case "user":
+                address.Username = value;
+                break;
             default:
-                address[name] = value; // host, port, user, password, options, and Npgsql's own keywords
+                address[name] = value; // host, port, password, options, and Npgsql's own keywords
                 break;
         }
     }

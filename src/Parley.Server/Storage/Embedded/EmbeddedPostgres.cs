@@ -50,7 +50,8 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
         exec perl -MPOSIX=setsid -e 'setsid(); exec { $ARGV[0] } @ARGV' "$@"
         """;
 
-    private readonly string _home = data["postgres"];
+    // May be a link to a place elsewhere, for a user who cannot pass through the data folder: PostgreSQL's programs are told the place itself.
+    private readonly string _link = data["postgres"];
     private readonly CancellationTokenSource _stopping = new();
     private FileStream? _lock;
     private PostgresUser _user = PostgresUser.Ourselves;
@@ -71,9 +72,11 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     /// <summary>The child's process id, while it runs.</summary>
     internal int? ProcessId => _process?.Id;
 
-    private string Cluster => Path.Combine(_home, _program!.Major);
+    private string Home => new DirectoryInfo(_link).LinkTarget ?? _link;
 
-    private string Log => Path.Combine(_home, "postgres.log");
+    private string Cluster => Path.Combine(Home, _program!.Major);
+
+    private string Log => Path.Combine(Home, "postgres.log");
 
     /// <summary>
     /// Where the socket is: beside the cluster, unless that path is too long for a socket (107 bytes; macOS 103) or has characters that mean something in
@@ -83,10 +86,10 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     {
         get
         {
-            var beside = Path.Combine(_home, "run");
+            var beside = Path.Combine(_link, "run");
             if (beside.Length <= 80 && PlainPath().IsMatch(beside))
                 return beside;
-            var name = $"parley-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_home)).AsSpan(0, 6))}";
+            var name = $"parley-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_link)).AsSpan(0, 6))}";
             var runtime = Environment.IsPrivilegedProcess ? "/run" : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
             return Path.Combine(Directory.Exists(runtime) && runtime.Length < 60 && PlainPath().IsMatch(runtime) ? runtime : "/tmp", name);
         }
@@ -106,7 +109,7 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"the embedded PostgreSQL cannot use {_home}: {e.Message}", e);
+            throw new StartupException($"the embedded PostgreSQL cannot use {_link}: {e.Message}", e);
         }
         _watch = WatchAsync();
     }
@@ -158,14 +161,14 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
 
     private async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        _user = await PostgresUser.ChooseAsync(_home, cancellationToken);
-        if (!Directory.Exists(_home))
+        _user = await PostgresUser.ChooseAsync(_link, cancellationToken);
+        if (!Directory.Exists(_link))
             await MakeHomeAsync(cancellationToken);
         MakeSocketFolder();
-        await _user.OwnAsync([_home, SocketFolder], cancellationToken);
-        if (!await _user.CanReachAsync(_home, cancellationToken))
-            throw new StartupException($"PostgreSQL runs as the user {_user.Name}, who cannot reach {RealHome()}: set DATA_DIR to a folder that others may enter.");
-        _program = PostgresProgram.Prepare(_home, forAnotherUser: _user.Name is not null);
+        await _user.OwnAsync([Home, SocketFolder], cancellationToken);
+        if (!await _user.CanReachAsync(Path.GetDirectoryName(Home)!, cancellationToken))
+            throw new StartupException($"PostgreSQL runs as the user {_user.Name}, who cannot reach {Home}: set DATA_DIR to a folder that others may enter.");
+        _program = PostgresProgram.Prepare(Home, forAnotherUser: _user.Name is not null);
         if (!File.Exists(Path.Combine(Cluster, "PG_VERSION")))
             await MakeClusterAsync(cancellationToken);
     }
@@ -173,21 +176,19 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     /// <summary>Makes our part of the data folder. When PostgreSQL's user cannot get there (a checkout in root's home), it is a link to a place of the machine's.</summary>
     private async Task MakeHomeAsync(CancellationToken cancellationToken)
     {
-        if (new DirectoryInfo(_home).LinkTarget is { } lost)
-            throw new StartupException($"{_home} is a link to {lost}, which is not there any more. Bring it back, or remove the link to begin with an empty database.");
+        if (new DirectoryInfo(_link).LinkTarget is { } lost)
+            throw new StartupException($"{_link} is a link to {lost}, which is not there any more. Bring it back, or remove the link to begin with an empty database.");
         if (await _user.CanReachAsync(data.Root, cancellationToken))
         {
-            DataFolder.CreatePrivate(_home);
+            DataFolder.CreatePrivate(_link);
             return;
         }
         var place = Path.Combine("/var/lib/parley", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(data.Root)).AsSpan(0, 6)));
         Directory.CreateDirectory(Path.GetDirectoryName(place)!);
         DataFolder.CreatePrivate(place);
-        Directory.CreateSymbolicLink(_home, place);
+        Directory.CreateSymbolicLink(_link, place);
         LogElsewhere(data.Root, _user.Name!, place);
     }
-
-    private string RealHome() => Directory.ResolveLinkTarget(_home, returnFinalTarget: true)?.FullName ?? _home;
 
     private void MakeSocketFolder()
     {
@@ -208,7 +209,7 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
         [
             "-D", unfinished, "-U", Role, "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=peer", "--no-instructions",
         ];
-        var (exitCode, output) = await _user.RunAsync(_program!["initdb"], arguments, _home, cancellationToken);
+        var (exitCode, output) = await _user.RunAsync(_program!["initdb"], arguments, Home, cancellationToken);
         if (exitCode != 0)
             throw new StartupException($"the embedded PostgreSQL cannot make its database in {Cluster}: {Reason(output)}");
         Directory.Move(unfinished, Cluster);
@@ -272,10 +273,11 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
             File.Delete(Log);
             logged = 0;
         }
+        var sockets = SocketFolder == Path.Combine(_link, "run") ? Path.Combine(Home, "run") : SocketFolder;
         var process = _user.Start(
             "/bin/sh",
-            ["-c", Launch, "sh", Log, _program!["postgres"], "-D", Cluster, "-k", SocketFolder, .. _settings.SelectMany(setting => (string[])["-c", setting])],
-            _home);
+            ["-c", Launch, "sh", Log, _program!["postgres"], "-D", Cluster, "-k", sockets, .. _settings.SelectMany(setting => (string[])["-c", setting])],
+            Home);
         process.StandardInput.Close();
         try
         {
