@@ -52,7 +52,7 @@ internal sealed class ScriptedVisitor(Uri server, string widgetKey, VisitorScrip
             }
             if (script.WantsPerson)
             {
-                await client.PostAsync($"/api/v1/conversations/{conversationId}/handoff", new JsonObject { ["to"] = "agent", ["reason"] = "asked for a person" }, leaving.Token);
+                await client.PostAsync($"/api/v1/conversations/{conversationId}/handoff", new JsonObject { ["to"] = "agent" }, leaving.Token);
                 await AnswerAsync(socket, leaving.Token);
                 return;
             }

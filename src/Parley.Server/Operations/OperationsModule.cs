@@ -191,7 +191,12 @@ internal static class OperationsModule
     // Beside the working directory when run from the sources, beside the program once published.
     private static IFileProvider WebRootOf(IWebHostEnvironment environment)
     {
-        string[] candidates = [environment.WebRootPath, Path.Combine(environment.ContentRootPath, "wwwroot"), Path.Combine(AppContext.BaseDirectory, "wwwroot")];
+        // Beside the program when it was published, in the checkout when it was built there, from whichever folder it is started.
+        string[] candidates =
+        [
+            environment.WebRootPath, Path.Combine(environment.ContentRootPath, "wwwroot"), Path.Combine(AppContext.BaseDirectory, "wwwroot"),
+            Path.Combine(DataFolder.FindCheckout() ?? "", "src", "Parley.Server", "wwwroot"),
+        ];
         return candidates.FirstOrDefault(Directory.Exists) is { } root ? new PhysicalFileProvider(root) : new NullFileProvider();
     }
 
