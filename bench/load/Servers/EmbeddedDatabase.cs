@@ -18,7 +18,7 @@ internal static class EmbeddedDatabase
             Host = socketFolder,
             Port = int.Parse(port, CultureInfo.InvariantCulture),
             Username = "parley",
-            Database = "parley",
+            Database = "postgres",
             MaxPoolSize = 60,
             MaxAutoPrepare = 20,
         };
