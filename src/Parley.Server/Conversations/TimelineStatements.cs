@@ -21,34 +21,32 @@ internal static class TimelineStatements
                                  $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::boolean[])
                 with ordinality as i (conversation_id, tenant_id, id, kind, sender_type, sender_id, sender_name, body, attachments,
                                       private, client_id, metadata, model, usage, if_epoch, wants_reply, n)
-        ), target as materialized (
-            select id, tenant_id, kind, handler, status, owner_epoch, last_seq from conversations where id = any($18) and deleted_at is null
-        ), stored as materialized (
-            select i.n, e.seq, e.id, e.created_at
-            from input i join timeline_entries e on e.conversation_id = i.conversation_id and e.client_id = i.client_id
-            where i.client_id is not null
-        ), accepted as materialized (
-            select i.*, t.handler, t.status,
-                   t.last_seq + row_number() over (partition by i.conversation_id order by i.n) as seq,
+        ), looked_up as materialized (
+            select i.*, t.kind as conversation_kind, t.handler, t.status, t.last_seq, s.seq as stored_seq, s.id as stored_id, s.created_at as stored_at,
+                   t.id is not null and s.seq is null and (i.if_epoch is null or i.if_epoch = t.owner_epoch)
+                       and (t.status <> 'archived' or i.sender_type = 'system') as accepted
+            from input i
+            -- offset 0: each by its key, never all conversations once per entry.
+            left join lateral (select * from conversations c where c.id = i.conversation_id offset 0) t on t.tenant_id = i.tenant_id and t.deleted_at is null
+            left join timeline_entries s on s.conversation_id = i.conversation_id and s.client_id = i.client_id
+        ), numbered as materialized (
+            select *, last_seq + row_number() over (partition by conversation_id, accepted order by n) as seq,
                    -- Of a customer's messages to a resolved conversation the first opens it again, and says so.
-                   case when t.status = 'resolved' and i.by_customer
-                             and row_number() over (partition by i.conversation_id, i.by_customer order by i.n) = 1
-                        then coalesce(i.metadata::jsonb, '{}') || '{"reopened": true}' end as opening
-            from input i join target t on t.id = i.conversation_id and t.tenant_id = i.tenant_id
-            where (i.if_epoch is null or i.if_epoch = t.owner_epoch)
-              and (t.status <> 'archived' or i.sender_type = 'system')
-              and not exists (select from stored s where s.n = i.n)
+                   case when status = 'resolved' and by_customer
+                             and row_number() over (partition by conversation_id, accepted, by_customer order by n) = 1
+                        then coalesce(metadata::jsonb, '{}') || '{"reopened": true}' end as opening
+            from looked_up
         ), inserted as (
             insert into timeline_entries (tenant_id, conversation_id, seq, id, kind, sender_type, sender_id, sender_name, body, attachments,
                                           private, client_id, metadata, model, usage, created_at)
             select tenant_id, conversation_id, seq, id, kind, sender_type, sender_id, sender_name, body, attachments::jsonb,
                    private, client_id,
                    coalesce(opening, metadata::jsonb), model, usage::jsonb, $17
-            from accepted
+            from numbered where accepted
         ), owed as (
             insert into jobs (tenant_id, kind, payload, run_at, created_at)
             select tenant_id, 'reply', jsonb_build_object('conversation_id', conversation_id, 'seq', seq), $17, $17
-            from accepted where wants_reply and handler = 'ai'
+            from numbered where accepted and wants_reply and handler = 'ai'
         ), moved as (
             update conversations c
             set last_seq = a.last_seq,
@@ -60,17 +58,14 @@ internal static class TimelineStatements
             from (select conversation_id, max(seq) as last_seq,
                          bool_or(by_customer) as by_customer,
                          bool_or(sender_type = 'agent' and not private and kind <> 'event') as by_agent
-                  from accepted group by conversation_id) a
+                  from numbered where accepted group by conversation_id) a
             where c.id = a.conversation_id
         )
-        select coalesce(t.status = 'archived', false) as archived, coalesce(a.seq, s.seq) as seq, s.id, s.created_at, t.kind,
-               (a.wants_reply and a.handler = 'ai') is true as reply_owed,
-               a.opening::text as opening
-        from input i
-        left join accepted a on a.n = i.n
-        left join stored s on s.n = i.n
-        left join target t on t.id = i.conversation_id and t.tenant_id = i.tenant_id
-        order by i.n
+        select coalesce(status = 'archived', false) as archived, case when accepted then seq else stored_seq end as seq, stored_id, stored_at,
+               conversation_kind, accepted and wants_reply and handler = 'ai' as reply_owed,
+               case when accepted then opening::text end as opening
+        from numbered
+        order by n
         """;
 
     private const string Change = """
@@ -163,7 +158,7 @@ internal static class TimelineStatements
                             Array(_senderNames, NpgsqlDbType.Text), Array(_bodies, NpgsqlDbType.Text), Array(_attachments, NpgsqlDbType.Text),
                             Array(_private, NpgsqlDbType.Boolean), Array(_clientIds, NpgsqlDbType.Text), Array(_metadata, NpgsqlDbType.Text),
                             Array(_models, NpgsqlDbType.Text), Array(_usages, NpgsqlDbType.Text), Array(_ifEpochs, NpgsqlDbType.Bigint),
-                            Array(_wantsReply, NpgsqlDbType.Boolean), _now, Array(_targets, NpgsqlDbType.Uuid),
+                            Array(_wantsReply, NpgsqlDbType.Boolean), _now,
                         },
                     },
                 },
