@@ -1,3 +1,4 @@
+using System.Net.NetworkInformation;
 using Npgsql;
 using Parley.Load.Figures;
 using Parley.Load.Servers;
@@ -41,7 +42,14 @@ internal sealed class Measurements(Options options, Report report)
         }, cancellationToken);
     }
 
-    private int NextPort() => _port++;
+    /// <summary>A port that nobody listens on: another server there would answer for ours.</summary>
+    private int NextPort()
+    {
+        var taken = IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Select(listener => listener.Port).ToHashSet();
+        while (taken.Contains(_port))
+            _port++;
+        return _port++;
+    }
 
     private Func<CancellationToken, Task<RoomServer>> Start(string name) => name switch
     {

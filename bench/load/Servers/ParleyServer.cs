@@ -34,15 +34,19 @@ internal sealed class ParleyServer : RoomServer
     /// <summary>Starts it in an empty folder, with the embedded database, which <c>initdb</c> makes first.</summary>
     public static async Task<ParleyServer> StartAsync(int port, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("parley-bench-").FullName;
+        // Not a private one: started by root, the server runs PostgreSQL as another user.
+        var folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), $"parley-bench-{Environment.ProcessId}-{port}")).FullName;
+        ServerProcess? process = null;
         try
         {
-            var process = await StartProcessAsync(port, new() { ["DATA_DIR"] = folder }, cancellationToken);
+            process = await StartProcessAsync(port, new() { ["DATA_DIR"] = folder }, cancellationToken);
             var (postmaster, address) = EmbeddedDatabase.Find(folder);
             return new(process, NpgsqlDataSource.Create(address), postmaster, folder);
         }
         catch
         {
+            if (process is not null)
+                await process.DisposeAsync();
             Delete(folder);
             throw;
         }

@@ -39,9 +39,6 @@ internal sealed class ServerProcess : IAsyncDisposable
             RedirectStandardError = true,
             WorkingDirectory = Path.GetDirectoryName(program),
         };
-        // What this program was given (a build's settings, a database of the caller's) is not for the servers.
-        foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("DOTNET_", StringComparison.Ordinal) && key is not "DOTNET_ROOT").ToList())
-            start.Environment.Remove(inherited);
         foreach (var (key, value) in environment)
             start.Environment[key] = value;
         var folder = Directory.CreateDirectory(Path.Combine(Repository.Artifacts, "logs"));

@@ -26,7 +26,7 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     [
         "listen_addresses=",
         "unix_socket_permissions=0700",
-        "max_connections=60",
+        "max_connections=120",
         "shared_buffers=64MB",
         "huge_pages=off",
         "io_method=sync", // no pool of reader processes: the data is small and mostly cached
