@@ -21,7 +21,6 @@ builder.AddDemo();
 var app = builder.Build();
 
 // Pipeline: the order is the behaviour
-app.UseRealtime();
 app.UseOperations();
 app.UseAuthentication();
 app.UseTenant();

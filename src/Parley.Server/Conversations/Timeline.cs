@@ -100,8 +100,9 @@ internal sealed class Timeline : IHostedService
 
     public Timeline(NpgsqlDataSource database, Topics topics, Jobs jobs, TimeProvider time, TimelineMetrics metrics, IOptions<TimelineOptions> options, ILogger<TimelineWriter> logger)
     {
-        var delivery = new TimelineDelivery(topics, jobs, Tell, logger);
-        _writers = [.. Enumerable.Range(0, options.Value.Writers).Select(_ => new TimelineWriter(database, delivery, time, metrics, options.Value, logger))];
+        // Each writer tells of its own: a delivery is one thread's at a time.
+        _writers = [.. Enumerable.Range(0, options.Value.Writers).Select(_ =>
+            new TimelineWriter(database, new TimelineDelivery(topics, jobs, Tell, logger), time, metrics, options.Value, logger))];
     }
 
     /// <summary>Told after the commit, in order per conversation, on the delivery loop: must not block or throw. What must not be lost is a job, not this.</summary>

@@ -7,11 +7,8 @@ namespace Parley.Server.Realtime;
 /// One client's WebSocket over any duplex stream. Any thread queues frames; whoever flushes writes them itself, all that wait in one write, unless a write is
 /// under way, which then goes on with them. Who reads too slowly is closed with 4008 and resumes with <c>after_seq</c>, so memory is bounded.
 /// </summary>
-internal sealed partial class Connection
+internal sealed class Connection
 {
-    /// <summary>Frames that wait together are copied into one write of up to this many bytes.</summary>
-    private const int CoalescedBytes = 64 * 1024;
-    private const int KeptQueueCapacity = 16;
     private const int MaxMalformedInARow = 10;
 
     private readonly Sockets _sockets;
@@ -26,11 +23,8 @@ internal sealed partial class Connection
     private int _allowanceAt;
     private int _malformed;
 
-    // Outbound: under _gate. The first waiting frame has a field of its own, for seldom is there a second.
-    private Frame? _next;
-    private Queue<Frame>? _rest;
-    private int _queued;
-    private int _queuedBytes;
+    // Outbound: under _gate
+    private FrameQueue _queue;
     private bool _isWriting;
     private volatile State _state;
     private CloseCode _closeCode;
@@ -87,7 +81,7 @@ internal sealed partial class Connection
     {
         lock (_gate)
         {
-            if (_isWriting || _queued == 0)
+            if (_isWriting || _queue.Count == 0)
                 return;
             _isWriting = true;
         }
@@ -152,22 +146,21 @@ internal sealed partial class Connection
     /// <summary>Reads until the connection ends, whichever side ends it. Does not throw.</summary>
     internal async Task RunAsync()
     {
+        var isOpened = IsOpen;
         try
         {
-            await _handler.OpenedAsync(this);
+            if (isOpened)
+                await OpenAsync();
             await ReadAsync();
-        }
-        catch (Exception e) when (IsDisconnect(e))
-        {
-            // Gone without a word: the usual end on a mobile network.
         }
         catch (Exception e)
         {
-            _sockets.LogFailed(e);
-            Close(CloseCode.InternalError, "internal error");
-            await IdleAsync();
+            if (!IsDisconnect(e)) // gone without a word: the usual end on a mobile network
+                _sockets.LogFailed(e);
         }
         await EndAsync();
+        if (isOpened)
+            TellClosed();
     }
 
     /// <summary>Called by the heartbeat: pings who is quiet, drops who is silent or stuck.</summary>
@@ -220,10 +213,59 @@ internal sealed partial class Connection
 
     private static bool IsDisconnect(Exception e) => e is IOException or OperationCanceledException or ObjectDisposedException;
 
+    // The handler's calls: what it throws is a bug in it, and costs its own socket only.
+
+    private async ValueTask OpenAsync()
+    {
+        try
+        {
+            await _handler.OpenedAsync(this);
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+    }
+
+    private async ValueTask HandAsync(ReadOnlyMemory<byte> message)
+    {
+        var malformed = _malformed;
+        try
+        {
+            await _handler.ReceivedAsync(message);
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+        if (_malformed == malformed)
+            _malformed = 0;
+    }
+
+    private void TellClosed()
+    {
+        try
+        {
+            _handler.Closed(_closeCode);
+        }
+        catch (Exception e)
+        {
+            _sockets.LogFailed(e);
+        }
+    }
+
+    private void Fail(Exception e)
+    {
+        _sockets.LogFailed(e);
+        Close(CloseCode.InternalError, "internal error");
+    }
+
     private async Task ReadAsync()
     {
         while (true)
         {
+            if (_state is not State.Open)
+                await Task.Yield(); // whatever still comes is thrown away, and not at the cost of the polling thread
             if (_reader.IsEmpty)
                 _ = await _stream.ReadAsync(Memory<byte>.Empty, CancellationToken.None); // waits without holding a buffer
             var read = await _stream.ReadAsync(_reader.GetSpace(), CancellationToken.None);
@@ -247,15 +289,10 @@ internal sealed partial class Connection
                 }
                 if (_state is not State.Open)
                     continue; // only the client's close is still waited for
-                if (incoming is not Incoming.Text)
-                {
+                if (incoming is Incoming.Text)
+                    await HandAsync(payload);
+                else
                     Answer(incoming, payload.Span);
-                    continue;
-                }
-                var malformed = _malformed;
-                await _handler.ReceivedAsync(payload);
-                if (_malformed == malformed)
-                    _malformed = 0;
             }
             while (isMessage);
         }
@@ -330,7 +367,7 @@ internal sealed partial class Connection
             _state = State.Closed;
             if (_closeCode is CloseCode.None)
                 _closeCode = CloseCode.Aborted;
-            Discard();
+            _queue.Clear();
             (subscription, _subscriptions) = (_subscriptions, null);
         }
         for (; subscription is not null; subscription = subscription.NextOfConnection)
@@ -338,14 +375,6 @@ internal sealed partial class Connection
         await IdleAsync(); // the stream goes back to its owner: nobody may write any more. The heartbeat cuts off who is stuck.
         await _writing;
         _reader.Release();
-        try
-        {
-            _handler.Closed(_closeCode);
-        }
-        catch (Exception e)
-        {
-            _sockets.LogFailed(e);
-        }
     }
 
     /// <summary>Queues a frame and, if <paramref name="isFlushing"/>, sees to it that it is written.</summary>
@@ -357,7 +386,7 @@ internal sealed partial class Connection
             if (_state is not State.Open)
                 return false;
             var options = _sockets.Options;
-            if (_queued >= options.QueueFrames || _queuedBytes + frame.Length > options.QueueBytes)
+            if (_queue.Count >= options.QueueFrames || _queue.Bytes + frame.Length > options.QueueBytes)
             {
                 if (_isWriting)
                 {
@@ -366,12 +395,12 @@ internal sealed partial class Connection
                 }
                 isFlushing = true; // a long batch, not a slow client
             }
-            Push(frame);
+            _queue.Add(frame);
             if (_isWriting)
                 return true;
             if (!isFlushing)
             {
-                isFirst = _queued == 1;
+                isFirst = _queue.Count == 1;
                 return true;
             }
             _isWriting = true;
@@ -388,7 +417,7 @@ internal sealed partial class Connection
         _state = State.Closing;
         _closeCode = code;
         _closingSince = _sockets.Clock.Seconds;
-        Push(close);
+        _queue.Add(close);
         if (_isWriting)
             return false;
         return _isWriting = true;
@@ -398,109 +427,89 @@ internal sealed partial class Connection
     {
         if (_state is not State.Open)
             return false;
-        Discard();
+        _queue.Clear();
         _sockets.Metrics.Overflowed();
         return BeginClosing(CloseCode.TooSlow, Frame.Close(CloseCode.TooSlow, "reads too slowly; reconnect with after_seq"));
     }
 
-    private void Push(Frame frame)
-    {
-        if (_queued == 0)
-            _next = frame;
-        else
-            (_rest ??= new Queue<Frame>(KeptQueueCapacity)).Enqueue(frame);
-        _queued++;
-        _queuedBytes += frame.Length;
-    }
-
-    private Frame Pull()
-    {
-        var frame = _next!;
-        _next = --_queued > 0 ? _rest!.Dequeue() : null;
-        _queuedBytes -= frame.Length;
-        return frame;
-    }
-
-    private void Discard()
-    {
-        _next = null;
-        _rest = null;
-        _queued = _queuedBytes = 0;
-    }
-
-    /// <summary>Only for who set <see cref="_isWriting"/>. Completes here and now unless the transport is full.</summary>
-    private void Write() => _writing = WriteAsync();
-
-    private async Task WriteAsync()
+    /// <summary>Only for who set <see cref="_isWriting"/>. All is written on return, unless the transport is full: then it goes on when there is room.</summary>
+    private void Write()
     {
         _writingSince = _sockets.Clock.Seconds;
         try
         {
             while (TryTake(out var bytes, out var rented))
             {
-                try
+                var write = _stream.WriteAsync(bytes, CancellationToken.None);
+                if (!write.IsCompletedSuccessfully)
                 {
-                    await _stream.WriteAsync(bytes, CancellationToken.None);
+                    _writing = WriteOnAsync(write, rented);
+                    return;
                 }
-                finally
-                {
-                    if (rented is not null)
-                        ArrayPool<byte>.Shared.Return(rented);
-                }
-                _writingSince = _sockets.Clock.Seconds; // progress
+#pragma warning disable VSTHRD002 // It has completed: this hands the stream its own back, and does not wait.
+                write.GetAwaiter().GetResult();
+#pragma warning restore VSTHRD002
+                Return(rented);
             }
         }
         catch (Exception e)
         {
-            if (!IsDisconnect(e))
-                _sockets.LogFailed(e);
-            Break();
+            Break(e);
         }
     }
 
-    /// <summary>Takes what one write shall carry; false when nothing waits, and then the caller is the writer no longer.</summary>
+    private async Task WriteOnAsync(ValueTask write, byte[]? rented)
+    {
+        try
+        {
+            while (true)
+            {
+                await write;
+                Return(rented);
+                if (!TryTake(out var bytes, out rented))
+                    return;
+                _writingSince = _sockets.Clock.Seconds; // it moves
+                write = _stream.WriteAsync(bytes, CancellationToken.None);
+            }
+        }
+        catch (Exception e)
+        {
+            Break(e);
+        }
+    }
+
+    /// <summary>Takes what the next write shall carry; false when nothing waits, and then the caller is the writer no longer.</summary>
     private bool TryTake(out ReadOnlyMemory<byte> bytes, out byte[]? rented)
     {
-        rented = null;
         lock (_gate)
         {
-            if (_queued == 0)
+            if (_queue.Count == 0)
             {
-                bytes = default;
+                (bytes, rented) = (default, null);
                 EndWriting();
                 return false;
             }
-            var frames = 1;
-            if (_queued == 1 || _next!.Length >= CoalescedBytes)
-            {
-                bytes = Pull().Wire;
-            }
-            else
-            {
-                rented = ArrayPool<byte>.Shared.Rent(Math.Min(_queuedBytes, CoalescedBytes));
-                var length = 0;
-                for (frames = 0; _queued > 0 && length + _next!.Length <= rented.Length; frames++)
-                {
-                    var frame = Pull();
-                    frame.Wire.Span.CopyTo(rented.AsSpan(length));
-                    length += frame.Length;
-                }
-                bytes = rented.AsMemory(0, length);
-                if (_queued == 0 && _rest!.Capacity > KeptQueueCapacity)
-                    _rest = null;
-            }
+            var frames = _queue.Take(out bytes, out rented);
             _sockets.Metrics.Wrote(frames, bytes.Length);
             return true;
         }
     }
 
-    /// <summary>The transport failed under a write.</summary>
-    private void Break()
+    private static void Return(byte[]? rented)
     {
+        if (rented is not null)
+            ArrayPool<byte>.Shared.Return(rented);
+    }
+
+    /// <summary>The transport failed under a write.</summary>
+    private void Break(Exception failure)
+    {
+        if (!IsDisconnect(failure))
+            _sockets.LogFailed(failure);
         lock (_gate)
         {
             _state = State.Closed;
-            Discard();
+            _queue.Clear();
             EndWriting();
         }
         Abort();
@@ -524,6 +533,4 @@ internal sealed partial class Connection
             return (_idle ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
-
-
 }

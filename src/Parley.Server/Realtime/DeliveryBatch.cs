@@ -3,7 +3,7 @@ namespace Parley.Server.Realtime;
 /// <summary>
 /// Many frames to many topics and connections, with one write per connection at the end. Used by one thread at a time; meant to be kept and used again.
 /// </summary>
-internal sealed class DeliveryBatch(Topics topics)
+internal sealed class DeliveryBatch(Topics topics) : IThreadPoolWorkItem
 {
     private readonly List<Connection> _dirty = [];
 
@@ -23,5 +23,14 @@ internal sealed class DeliveryBatch(Topics topics)
         foreach (var connection in _dirty)
             connection.Flush();
         _dirty.Clear();
+    }
+
+    /// <summary>Writes on a thread of the pool, and then goes back to <see cref="Topics"/>, whose it is.</summary>
+    internal void FlushSoon() => ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+
+    void IThreadPoolWorkItem.Execute()
+    {
+        Flush();
+        topics.Return(this);
     }
 }

@@ -87,8 +87,6 @@ internal struct FrameReader(int maxMessageBytes)
     /// <returns>False when more bytes are needed.</returns>
     public bool TryRead(out Incoming incoming, out ReadOnlyMemory<byte> payload)
     {
-        payload = default;
-        incoming = Incoming.ProtocolError;
         if (!_inMessage && _message is not null)
             ReturnMessage(); // the message given out last
         while (!_broken)
@@ -101,6 +99,8 @@ internal struct FrameReader(int maxMessageBytes)
                 if (_skip > 0)
                     break;
             }
+            incoming = Incoming.ProtocolError;
+            payload = default;
             if (!TryReadFrame(out var first, out var body, out var isDropped))
             {
                 if (_broken)
@@ -123,6 +123,8 @@ internal struct FrameReader(int maxMessageBytes)
             _start = _end;
         if (_start == _end)
             ReturnBuffer();
+        incoming = default;
+        payload = default;
         return false;
     }
 

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -21,18 +20,7 @@ internal static class RealtimeModule
         services.AddSingleton<Topics>();
         services.AddSingleton<Presence>();
 
-        // The thread that hears of a socket's bytes runs its handler, and who sends writes to the socket itself: a hop costs more than the work (docs/decisions).
+        // Who has read bytes handles them: a hop between Kestrel's pipes costs more than most of what is done with them.
         builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
     }
-
-    /// <summary>
-    /// First of the pipeline: requests that are no WebSocket leave the socket's thread, so that their handlers may take the time they need.
-    /// </summary>
-    public static void UseRealtime(this IApplicationBuilder app) =>
-        app.Use(static async (context, next) =>
-        {
-            if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
-                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-            await next(context);
-        });
 }

@@ -6,9 +6,9 @@ namespace Parley.Server.Realtime;
 /// <summary>Bounds of one socket; from the configuration's section <c>Realtime</c>.</summary>
 internal sealed class RealtimeOptions
 {
-    /// <summary>Frames queued for one client before it is closed as too slow (4008).</summary>
+    /// <summary>Frames queued for one client before it is closed as too slow (4008). They are shared, so a full queue is mostly references.</summary>
     [Range(16, 65_536)]
-    public int QueueFrames { get; set; } = 256;
+    public int QueueFrames { get; set; } = 1024;
 
     /// <summary>Bytes queued for one client before it is closed as too slow (4008).</summary>
     [Range(64 * 1024, 64 * 1024 * 1024)]

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Options;
@@ -54,10 +55,9 @@ internal sealed partial class Sockets : IHostedLifecycleService
     /// <summary>Runs a connection over any transport to its end.</summary>
     internal async Task RunAsync(Connection connection)
     {
-        var isStopping = !TryAdd(connection);
-        if (isStopping)
-            connection.Close(CloseCode.Restarting, "restarting");
         Metrics.Opened();
+        if (!TryAdd(connection))
+            connection.Close(CloseCode.Restarting, "restarting");
         await connection.RunAsync();
         Metrics.Closed(connection.CloseCode);
         Remove(connection);
@@ -140,7 +140,9 @@ internal sealed partial class Sockets : IHostedLifecycleService
             return await context.Features.GetRequiredFeature<IHttpExtendedConnectFeature>().AcceptAsync(); // RFC 8441
         context.Response.Headers.Upgrade = "websocket";
         context.Response.Headers.SecWebSocketAccept = AcceptKey(key);
-        return await upgrade!.UpgradeAsync();
+        var stream = await upgrade!.UpgradeAsync();
+        var isEncrypted = context.Features.Get<ITlsHandshakeFeature>() is not null;
+        return !isEncrypted && context.Features.Get<IConnectionSocketFeature>() is { Socket: var socket } ? new SocketStream(stream, socket) : stream;
     }
 
     private static bool IsWebSocket(IHeaderDictionary headers) =>

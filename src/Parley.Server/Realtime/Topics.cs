@@ -43,9 +43,13 @@ internal enum Audience : byte
 /// </summary>
 internal sealed class Topics
 {
+    /// <summary>Up to so many writes are made by who publishes; a pool's thread makes more, and several frames then often share one.</summary>
+    private const int WrittenAtOnce = 16;
+
     private readonly ConcurrentDictionary<Topic, Subscribers> _topics = new();
     private readonly IBus _bus;
     private readonly RealtimeMetrics _metrics;
+    private DeliveryBatch? _spare;
 
     public Topics(IBus bus, RealtimeMetrics metrics)
     {
@@ -78,16 +82,31 @@ internal sealed class Topics
     }
 
     /// <summary>Sends a frame to those who follow the topic on this node.</summary>
-    public void PublishHere(Topic topic, Frame frame, Audience audience) => Deliver(topic, frame, audience, batch: null);
+    public void PublishHere(Topic topic, Frame frame, Audience audience)
+    {
+        if (!_topics.TryGetValue(topic, out var subscribers))
+            return;
+        if (subscribers.Count <= WrittenAtOnce)
+        {
+            Deliver(subscribers, frame, audience, batch: null);
+            return;
+        }
+        var batch = Interlocked.Exchange(ref _spare, null) ?? new DeliveryBatch(this);
+        Deliver(subscribers, frame, audience, batch);
+        batch.FlushSoon();
+    }
 
     /// <summary>True while somebody here follows the topic: whether a frame is worth encoding.</summary>
     public bool IsFollowed(Topic topic) => _topics.ContainsKey(topic);
 
     internal void Publish(Topic topic, Frame frame, Audience audience, DeliveryBatch batch)
     {
-        Deliver(topic, frame, audience, batch);
+        if (_topics.TryGetValue(topic, out var subscribers))
+            Deliver(subscribers, frame, audience, batch);
         _bus.Publish(topic, frame, audience);
     }
+
+    internal void Return(DeliveryBatch batch) => _spare = batch;
 
     internal void Remove(Subscription subscription)
     {
@@ -122,10 +141,8 @@ internal sealed class Topics
         }
     }
 
-    private void Deliver(Topic topic, Frame frame, Audience audience, DeliveryBatch? batch)
+    private void Deliver(Subscribers subscribers, Frame frame, Audience audience, DeliveryBatch? batch)
     {
-        if (!_topics.TryGetValue(topic, out var subscribers))
-            return;
         if (frame.Seq > subscribers.LastSeq)
             subscribers.LastSeq = frame.Seq;
         var delivered = 0;
