@@ -7,7 +7,7 @@ using Parley.Server.Realtime;
 using Parley.Server.Storage;
 
 StartupException.ExplainUnhandled();
-var builder = WebApplication.CreateBuilder(args);
+var builder = WebApplication.CreateSlimBuilder(args);
 
 // Modules, each below the ones it uses
 builder.AddStorage();

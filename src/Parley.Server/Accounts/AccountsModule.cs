@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Parley.Server.Storage;
 
@@ -21,8 +20,14 @@ internal static class AccountsModule
         builder.Services.AddSingleton<FirstAccount>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FirstAccount>());
         builder.Services.AddSingleton<SignIn>();
-        builder.Services.AddAuthentication(TokenAuthentication.Name)
-            .AddScheme<AuthenticationSchemeOptions, TokenAuthentication>(TokenAuthentication.Name, configureOptions: null);
+        // AddAuthentication would bring data protection: a key ring on the disk, read at every start, for cookies that we do not have.
+        builder.Services.AddAuthenticationCore(authentication =>
+        {
+            authentication.DefaultScheme = TokenAuthentication.Name;
+            authentication.AddScheme<TokenAuthentication>(TokenAuthentication.Name, displayName: null);
+        });
+        builder.Services.AddWebEncoders();
+        builder.Services.AddTransient<TokenAuthentication>();
         builder.Services.AddAuthorization(authorization =>
             authorization.DefaultPolicy = new AuthorizationPolicyBuilder().AddRequirements(new AccessRequirement()).Build());
         builder.Services.AddSingleton<IAuthorizationMiddlewareResultHandler, AccessRefused>();

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace Parley.Server.Operations;
@@ -68,6 +69,18 @@ internal static class ApiDocument
             return Task.CompletedTask;
         });
     });
+
+    /// <summary>Serves it. MapOpenApi does the same, and builds its handler from expressions at every start.</summary>
+    public static void MapApiDocument(this IEndpointRouteBuilder routes) =>
+        routes.MapGet($"/openapi/{Name}.json", static async Task (HttpContext context) =>
+        {
+            var document = await context.RequestServices.GetRequiredKeyedService<IOpenApiDocumentProvider>(Name).GetOpenApiDocumentAsync(context.RequestAborted);
+            using var json = new MemoryStream();
+            await document.SerializeAsJsonAsync(json, OpenApiSpecVersion.OpenApi3_1, context.RequestAborted);
+            context.Response.ContentType = "application/json; charset=utf-8";
+            context.Response.ContentLength = json.Length;
+            await context.Response.Body.WriteAsync(json.GetBuffer().AsMemory(0, (int)json.Length), context.RequestAborted);
+        }).AllowAnonymous().ExcludeFromDescription();
 
     private static OpenApiSchema Problem() => new()
     {

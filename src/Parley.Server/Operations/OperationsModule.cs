@@ -106,7 +106,7 @@ internal static class OperationsModule
     public static void MapOperations(this WebApplication app)
     {
         app.MapHealth();
-        app.MapOpenApi("/openapi/{documentName}.json").AllowAnonymous();
+        app.MapApiDocument();
         var token = app.Configuration["METRICS_TOKEN"];
         app.MapGet("/metrics", (HttpContext context, Metrics metrics) =>
             string.IsNullOrEmpty(token) || context.Request.Headers.Authorization == $"Bearer {token}"
