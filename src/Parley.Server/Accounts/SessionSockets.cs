@@ -10,6 +10,9 @@ internal sealed class SessionSockets
 
     public SessionSockets(Sessions sessions) => sessions.Revoked += ids => Close(ids, CloseCode.Unauthenticated, "session ended");
 
+    /// <summary>The sessions that have a socket open here.</summary>
+    public ICollection<Guid> Open => _bySession.Keys;
+
     public void Add(Guid sessionId, Connection connection) =>
         _bySession.AddOrUpdate(sessionId, static (_, added) => [added], static (_, open, added) => [.. open, added], connection);
 

@@ -287,7 +287,7 @@ internal sealed class HandoffMarker
         while (text.IndexOf(Mark, StringComparison.Ordinal) is var at and >= 0)
         {
             WasSeen = true;
-            text = string.Concat(text.AsSpan(0, at).TrimEnd(), text.AsSpan(at + Mark.Length));
+            text = text.Remove(at, Mark.Length);
         }
         var held = Math.Min(text.Length, Mark.Length - 1);
         while (held > 0 && !Mark.StartsWith(text[^held..], StringComparison.Ordinal))

@@ -304,7 +304,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
 
     private async Task<ReplyEnd> ConcludeAsync(Giving giving, AttemptEnd? last, CancellationToken stopping)
     {
-        var text = giving.Live.Seal();
+        var text = giving.Live.Seal().TrimEnd();
         if (giving.Live.IsSilenced)
             return await EndAsync(giving, ReplyStatus.Cancelled, "taken_over", TakenOver, message: null, stopping);
         var (status, code) = last switch

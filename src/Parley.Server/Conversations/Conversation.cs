@@ -1,13 +1,15 @@
 using System.Text.Json.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Parley.Server.Conversations.Files;
+using Parley.Server.Conversations.Widget;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;
 
 /// <summary>Who talks with whom: a member with an assistant, a visitor with an assistant and agents, members among themselves.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<ConversationKind>))]
-internal enum ConversationKind
+public enum ConversationKind
 {
     [JsonStringEnumMemberName("assistant")] Assistant,
     [JsonStringEnumMemberName("support")] Support,
@@ -15,7 +17,7 @@ internal enum ConversationKind
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<ConversationStatus>))]
-internal enum ConversationStatus
+public enum ConversationStatus
 {
     [JsonStringEnumMemberName("open")] Open,
     [JsonStringEnumMemberName("pending")] Pending,
@@ -25,7 +27,7 @@ internal enum ConversationStatus
 
 /// <summary>Who answers: the assistant, nobody yet (waiting for a person), or a person.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<Handler>))]
-internal enum Handler
+public enum Handler
 {
     [JsonStringEnumMemberName("ai")] Ai,
     [JsonStringEnumMemberName("queue")] Queue,
@@ -33,7 +35,7 @@ internal enum Handler
 }
 
 [JsonConverter(typeof(JsonStringEnumConverter<Priority>))]
-internal enum Priority
+public enum Priority
 {
     [JsonStringEnumMemberName("low")] Low,
     [JsonStringEnumMemberName("normal")] Normal,
@@ -108,5 +110,18 @@ internal sealed class ConversationMemberConfiguration : IEntityTypeConfiguration
     {
         member.ToTable("conversation_members");
         member.HasKey(m => new { m.ConversationId, m.UserId });
+    }
+}
+
+internal static class ConversationTables
+{
+    extension(AppDbContext db)
+    {
+        public DbSet<Conversation> Conversations => db.Set<Conversation>();
+        public DbSet<ConversationMember> ConversationMembers => db.Set<ConversationMember>();
+        public DbSet<ConversationFile> Files => db.Set<ConversationFile>();
+        public DbSet<Contact> Contacts => db.Set<Contact>();
+        public DbSet<CannedReply> CannedReplies => db.Set<CannedReply>();
+        public DbSet<WidgetSettings> Widgets => db.Set<WidgetSettings>();
     }
 }

@@ -21,7 +21,7 @@ internal sealed record ConversationResponse(
     Handler Handler,
     long OwnerEpoch,
     Priority Priority,
-    PersonResponse? Assignee,
+    PersonName? Assignee,
     ContactSummary? Contact,
     Guid? CreatedBy,
     string? Provider,
@@ -61,7 +61,7 @@ internal sealed record VisitorConversationResponse(
 
 internal sealed record VisitorAssignee(string Name);
 
-internal sealed record PersonResponse(Guid Id, string Name);
+internal sealed record PersonName(Guid Id, string Name);
 
 internal sealed record ContactSummary(Guid Id, string Name, string? Email);
 
@@ -77,8 +77,8 @@ internal sealed record SessionSummary(Guid Id, string State, string? PageUrl);
 internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvider services)
 {
     /// <summary>
-    /// The columns of a view and where they come from; a condition on <c>c</c> and an order are appended. <c>$2</c> is the reader, who may be nobody.
-    /// Tables are joined by their whole keys, tenant included.
+    /// The columns of a view and where they come from. <c>$2</c> is the reader, who may be nobody. The conversations are chosen first, so that
+    /// what is looked up for each is looked up for those of one page.
     /// </summary>
     private const string Select =
         """
@@ -94,7 +94,7 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
                      and (array_position(array['urgent', 'high', 'normal', 'low'], w.priority), w.waiting_since, w.id)
                        < (array_position(array['urgent', 'high', 'normal', 'low'], c.priority), c.waiting_since, c.id)) end as queue_position,
                c.rating_score, c.rating_comment, s.id, s.state, s.page_url, c.created_at, c.updated_at, c.deleted_at
-        from conversations c
+        from ({0}) c
         left join users a on a.tenant_id = c.tenant_id and a.id = c.assignee_id
         left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
         left join conversation_reads r on r.conversation_id = c.id and r.reader_id = $2
@@ -108,6 +108,7 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
                 limit 100) few) u on true
         left join lateral (
             select s.id, s.state, s.page_url from widget_sessions s where s.conversation_id = c.id order by s.last_seen_at desc limit 1) s on true
+        order by c.last_activity_at desc, c.id desc
         """;
 
     private readonly Lazy<IRunningReplies?> _replies = new(services.GetService<IRunningReplies>); // the assistants' module stands above and uses this one
@@ -133,10 +134,13 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
             : JsonSerializer.SerializeToUtf8Bytes(view, ConversationsJson.Default.ConversationResponse);
     }
 
-    /// <summary>Those that <paramref name="tail"/>, a where clause with order and limit, selects of <c>conversations c</c>. Parameters: <c>$1</c> is the tenant, <c>$2</c> the reader.</summary>
+    /// <summary>
+    /// Those that <paramref name="tail"/>, a where clause that may have order and limit, selects of <c>conversations c</c>, newest activity first.
+    /// Of the parameters <c>$2</c> is the reader.
+    /// </summary>
     public async Task<List<ConversationResponse>> ListAsync(string tail, IReadOnlyList<NpgsqlParameter> parameters, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand($"{Select}\n{tail}");
+        await using var command = database.CreateCommand(Select.Replace("{0}", $"select c.* from conversations c {tail}", StringComparison.Ordinal));
         foreach (var parameter in parameters)
             command.Parameters.Add(parameter);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
@@ -149,7 +153,7 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
     private ConversationResponse Read(NpgsqlDataReader row)
     {
         var id = row.GetGuid(0);
-        var contact = row.IsDBNull(9) ? null : new ContactSummary(row.GetGuid(9), row.GetString(10), Text(11));
+        var contact = row.IsDBNull(9) ? null : new ContactSummary(row.GetGuid(9), row.GetString(10), row.TextOrNull(11));
         return new ConversationResponse(
             Id: id,
             Kind: EnumName.Parse<ConversationKind>(row.GetString(1)),
@@ -160,33 +164,30 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
             Priority: EnumName.Parse<Priority>(row.GetString(6)),
             Assignee: row.IsDBNull(7) ? null : new(row.GetGuid(7), row.GetString(8)),
             Contact: contact,
-            CreatedBy: row.IsDBNull(12) ? null : row.GetGuid(12),
-            Provider: Text(13),
-            Model: Text(14),
-            SystemPrompt: Text(15),
-            Tags: row.GetFieldValue<string[]>(16),
+            CreatedBy: row.OrNull<Guid>(12),
+            Provider: row.TextOrNull(13),
+            Model: row.TextOrNull(14),
+            SystemPrompt: row.TextOrNull(15),
+            Tags: row.Get<string[]>(16),
             LastSeq: row.GetInt64(17),
-            LastActivityAt: row.GetFieldValue<DateTimeOffset>(18),
+            LastActivityAt: row.Get<DateTimeOffset>(18),
             LastMessage: row.IsDBNull(19) ? null : new(
                 row.GetInt64(19),
-                new Sender(EnumName.Parse<SenderType>(row.GetString(20)), row.IsDBNull(21) ? null : row.GetGuid(21), row.GetString(22)),
+                new Sender(EnumName.Parse<SenderType>(row.GetString(20)), row.OrNull<Guid>(21), row.GetString(22)),
                 row.GetString(23),
                 EnumName.Parse<EntryKind>(row.GetString(24)),
                 row.GetBoolean(25),
-                row.GetFieldValue<DateTimeOffset>(26)),
+                row.Get<DateTimeOffset>(26)),
             Unread: row.GetInt32(27),
             MyReadSeq: row.GetInt64(28),
-            WaitingSince: Time(29),
+            WaitingSince: row.OrNull<DateTimeOffset>(29),
             QueuePosition: row.IsDBNull(30) ? null : (int)row.GetInt64(30),
-            Rating: row.IsDBNull(31) ? null : new(row.GetInt16(31), Text(32)),
+            Rating: row.IsDBNull(31) ? null : new(row.GetInt16(31), row.TextOrNull(32)),
             Reply: _replies.Value?.Find(id) is { } reply ? new(reply.Id, "running", reply.Text) : null,
-            Session: row.IsDBNull(33) ? null : new(row.GetGuid(33), row.GetString(34), Text(35)),
-            CreatedAt: row.GetFieldValue<DateTimeOffset>(36),
-            UpdatedAt: row.GetFieldValue<DateTimeOffset>(37),
-            DeletedAt: Time(38));
-
-        string? Text(int column) => row.IsDBNull(column) ? null : row.GetString(column);
-        DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
+            Session: row.IsDBNull(33) ? null : new(row.GetGuid(33), row.GetString(34), row.TextOrNull(35)),
+            CreatedAt: row.Get<DateTimeOffset>(36),
+            UpdatedAt: row.Get<DateTimeOffset>(37),
+            DeletedAt: row.OrNull<DateTimeOffset>(38));
     }
 
     private static NpgsqlParameter<Guid> Uuid(Guid value) => new() { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Uuid };

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Parley.Server.Conversations;
 
 [JsonConverter(typeof(JsonStringEnumConverter<EntryKind>))]
-internal enum EntryKind
+public enum EntryKind
 {
     [JsonStringEnumMemberName("text")] Text,
     [JsonStringEnumMemberName("image")] Image,

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Parley.Server.Operations;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;
@@ -75,7 +76,7 @@ internal sealed class EntryJson : JsonConverter<Entry>
     public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, DateTimeOffset time)
     {
         json.WritePropertyName(name);
-        WireTime.WriteValue(json, time);
+        TimeConverter.WriteValue(json, time);
     }
 
     public override Entry Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

@@ -48,6 +48,20 @@ internal sealed class EntryLog(NpgsqlDataSource database)
         }
     }
 
+    /// <summary>The entries at these places, in no particular order; places come in pairs from the two lists.</summary>
+    public async Task<List<Entry>> ReadAtAsync(Guid[] conversationIds, long[] seqs, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            $"{Columns} join unnest($1, $2) as asked (conversation_id, seq) on asked.conversation_id = e.conversation_id and asked.seq = e.seq");
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = conversationIds });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = seqs });
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        var entries = new List<Entry>();
+        while (await row.ReadAsync(cancellationToken))
+            entries.Add(Read(row));
+        return entries;
+    }
+
     private async Task<List<Entry>> ReadAsync(string sql, Guid conversationId, long seq, bool withPrivate, int limit, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);

@@ -67,7 +67,7 @@ internal sealed partial class EventFeed : BackgroundService
         {
             await using var command = _database.CreateCommand(
                 """
-                select created_by from conversations where id = $1 and created_by is not null
+                select created_by from conversations where id = $1 and created_by is not null and kind = 'assistant'
                 union
                 select user_id from conversation_members where conversation_id = $1
                 """);

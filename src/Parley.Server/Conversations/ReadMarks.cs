@@ -6,7 +6,7 @@ using Parley.Server.Storage;
 namespace Parley.Server.Conversations;
 
 /// <summary>How far each person and each visitor has read.</summary>
-internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, TimeProvider time)
+internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, EventFeed events, TimeProvider time)
 {
     /// <summary>Notes that the one with <paramref name="access"/> has read up to <paramref name="seq"/>, which never goes back or beyond the end, and tells the others with `read {sender, seq}`.</summary>
     public async Task MarkAsync(ConversationAccess access, long seq, CancellationToken cancellationToken)
@@ -29,7 +29,7 @@ internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, TimePr
         var frame = Frame.Text((access.Sender, marked), Write);
         topics.Publish(new Topic(TopicKind.Conversation, access.ConversationId), frame);
         if (!access.IsVisitor)
-            topics.Publish(new Topic(TopicKind.User, readerId), Frame.Text((access.ConversationId, marked), WriteOwn));
+            events.Publish(access.TenantId, [new Topic(TopicKind.User, readerId)], (access.ConversationId, marked), WriteOwn);
     }
 
     private static void Write(Utf8JsonWriter json, (Sender Sender, long Seq) read)
@@ -44,10 +44,8 @@ internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, TimePr
     /// <summary>To one's other devices, on `/ws/events`: the conversation's unread count is to be taken anew.</summary>
     private static void WriteOwn(Utf8JsonWriter json, (Guid ConversationId, long Seq) read)
     {
-        json.WriteStartObject();
         json.WriteString("type"u8, "read"u8);
         json.WriteString("conversation_id"u8, read.ConversationId);
         json.WriteNumber("seq"u8, read.Seq);
-        json.WriteEndObject();
     }
 }

@@ -80,7 +80,10 @@ internal sealed class TimeConverter : JsonConverter<DateTimeOffset>
             ? time.ToUniversalTime()
             : throw new FieldException("invalid_time", "must be a time such as 2026-01-31T12:00:00.000Z");
 
-    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) => WriteValue(writer, value);
+
+    /// <summary>Without a string between.</summary>
+    public static void WriteValue(Utf8JsonWriter writer, DateTimeOffset value)
     {
         Span<byte> text = stackalloc byte[24];
         value.UtcDateTime.TryFormat(text, out var length, "yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);

@@ -63,6 +63,7 @@ create index conversations_by_assignee on conversations (tenant_id, assignee_id,
 create index conversations_by_contact on conversations (tenant_id, contact_id, last_activity_at desc) where contact_id is not null;
 create index conversations_by_creator on conversations (tenant_id, created_by, last_activity_at desc) where created_by is not null;
 create index conversations_waiting on conversations (tenant_id, waiting_since) where waiting_since is not null and deleted_at is null;
+create index conversations_open on conversations (tenant_id, handler) where status in ('open', 'pending') and kind = 'support' and deleted_at is null;
 
 -- The members of a group conversation; a conversation with an assistant has its creator.
 create table conversation_members (
@@ -158,6 +159,8 @@ create table widgets (
     calls boolean not null,
     assistant boolean not null,
     max_file_bytes bigint not null,
+    -- Whether who waits is given to an agent who is online.
+    auto_assign boolean not null default true,
     -- Encrypted; with it the customer's site signs who a visitor is.
     identity_secret text not null,
     updated_at timestamptz not null
