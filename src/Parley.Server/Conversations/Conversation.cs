@@ -110,6 +110,7 @@ internal sealed class ConversationMemberConfiguration : IEntityTypeConfiguration
     {
         member.ToTable("conversation_members");
         member.HasKey(m => new { m.ConversationId, m.UserId });
+        member.HasOne<Conversation>().WithMany().HasForeignKey(m => m.ConversationId); // a group is inserted before its members
     }
 }
 

@@ -22,7 +22,6 @@ internal sealed partial class ConversationFeed : BackgroundService
     private readonly Timeline _timeline;
     private readonly Topics _topics;
     private readonly EventFeed _events;
-    private readonly TimeProvider _time;
     private readonly ILogger<ConversationFeed> _logger;
     private readonly ConcurrentDictionary<Guid, bool> _changed = new();
     private readonly ConcurrentDictionary<Guid, bool> _changedQueues = new();
@@ -31,9 +30,9 @@ internal sealed partial class ConversationFeed : BackgroundService
     /// <summary>The places that visitors were told last, by tenant. The loop's alone.</summary>
     private readonly Dictionary<Guid, Dictionary<Guid, int>> _positions = [];
 
-    public ConversationFeed(NpgsqlDataSource database, ConversationViews views, Timeline timeline, Topics topics, EventFeed events, TimeProvider time, ILogger<ConversationFeed> logger)
+    public ConversationFeed(NpgsqlDataSource database, ConversationViews views, Timeline timeline, Topics topics, EventFeed events, ILogger<ConversationFeed> logger)
     {
-        (_database, _views, _timeline, _topics, _events, _time, _logger) = (database, views, timeline, topics, events, time, logger);
+        (_database, _views, _timeline, _topics, _events, _logger) = (database, views, timeline, topics, events, logger);
         timeline.Appended += OnAppended;
     }
 
@@ -56,7 +55,7 @@ internal sealed partial class ConversationFeed : BackgroundService
         {
             while (await _signal.Reader.WaitToReadAsync(stoppingToken))
             {
-                await Task.Delay(_burst, _time, stoppingToken);
+                await Task.Delay(_burst, stoppingToken);
                 while (_signal.Reader.TryRead(out _))
                 {
                     // one look is enough for all who called
@@ -96,7 +95,7 @@ internal sealed partial class ConversationFeed : BackgroundService
                 _changed[id] = true;
             foreach (var tenantId in queues)
                 _changedQueues[tenantId] = true;
-            await Task.Delay(_afterFailure, _time, cancellationToken);
+            await Task.Delay(_afterFailure, cancellationToken);
             _signal.Writer.TryWrite(true);
         }
     }

@@ -60,7 +60,7 @@ internal sealed partial class SearchIndexer : BackgroundService
                 {
                     LogFailed(e); // the database is away; what is behind stays noted
                 }
-                await Task.Delay(_pause, _time, stoppingToken);
+                await Task.Delay(_pause, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -18,6 +18,14 @@ internal static class Tokens
     /// <summary>PostgreSQL takes lexemes of up to 2,046 bytes; nobody searches for a longer word than this.</summary>
     private const int MaxWordLength = 64;
 
+    private const int LatinFirst = 0x00C0;
+    private const string Latin =
+        "aaaaaaæceeeeiiiiðnooooo×ouuuuyþßaaaaaaæceeeeiiiiðnooooo÷ouuuuyþy"
+        + "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiĳĳjjkkĸllllllllllnnnnnnŉŋŋooooooœœrrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+
+    private const int VietnameseFirst = 0x1EA0;
+    private const string Vietnamese = "aaaaaaaaaaaaaaaaaaaaaaaaeeeeeeeeeeeeeeeeiiiioooooooooooooooooooooooouuuuuuuuuuuuuuyyyyyyyy";
+
     /// <summary>All tokens in their order: for a run of characters without spaces each character, and each pair.</summary>
     public static IEnumerable<Token> Of(string text)
     {
@@ -89,11 +97,25 @@ internal static class Tokens
         if (System.Text.Ascii.IsValid(word))
             return word.ToString().ToLowerInvariant();
         var folded = new StringBuilder(word.Length);
-        foreach (var rune in word.ToString().Normalize(NormalizationForm.FormKD).EnumerateRunes())
+        foreach (var rune in word.EnumerateRunes())
         {
-            if (Rune.IsLetterOrDigit(rune))
-                folded.Append(Fold(rune));
+            if (Rune.IsLetterOrDigit(rune)) // not the accents that stand as characters of their own
+                folded.Append(Fold(Bare(rune)));
         }
         return folded.ToString();
     }
+
+    /// <summary>
+    /// A Latin letter without its accent, and a full-width one in the usual width; any other as it is. By tables of our own: without ICU, which this program does without,
+    /// .NET decomposes nothing.
+    /// </summary>
+    private static Rune Bare(Rune rune) => rune.Value switch
+    {
+        >= LatinFirst and < LatinFirst + 192 => new Rune(Latin[rune.Value - LatinFirst]),
+        >= VietnameseFirst and < VietnameseFirst + 90 => new Rune(Vietnamese[rune.Value - VietnameseFirst]),
+        0x01A0 or 0x01A1 => new Rune('o'),
+        0x01AF or 0x01B0 => new Rune('u'),
+        >= 0xFF10 and <= 0xFF5A => new Rune(rune.Value - 0xFEE0),
+        _ => rune,
+    };
 }
