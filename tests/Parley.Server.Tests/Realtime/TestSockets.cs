@@ -21,7 +21,7 @@ internal sealed class TestSockets : IMeterFactory
         Topics = new Topics(new InProcessBus(), Metrics);
     }
 
-    public ManualTime Time { get; } = new();
+    public TestClock Time { get; } = new();
 
     public RealtimeOptions Options { get; }
 
