@@ -40,6 +40,7 @@ app.MapConversationSockets();
 try
 {
     await app.Services.MigrateAsync(app.Lifetime.ApplicationStopping);
+    await app.Services.PrepareFirstAccountAsync(app.Lifetime.ApplicationStopping);
     await app.RunAsync();
     return 0;
 }

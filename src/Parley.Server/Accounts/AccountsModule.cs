@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.Authorization;
+using Parley.Server.Operations;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Accounts;
@@ -8,6 +9,8 @@ internal static class AccountsModule
 {
     public static void AddAccounts(this WebApplicationBuilder builder)
     {
+        _ = builder.Configuration.PublicUrl(); // a bad value stops the start, not the first who needs it
+        _ = People.ConfiguredRegistration(builder.Configuration);
         builder.Services.AddSingleton(SigningKeyFrom);
         builder.Services.AddSingleton<AccessTokens>();
         builder.Services.AddSingleton<Sessions>();
@@ -18,7 +21,6 @@ internal static class AccountsModule
         builder.Services.AddSingleton<SignInThrottle>();
         builder.Services.AddSingleton<People>();
         builder.Services.AddSingleton<FirstAccount>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<FirstAccount>());
         builder.Services.AddSingleton<SignIn>();
         // AddAuthentication would bring data protection: a key ring on the disk, read at every start, for cookies that we do not have.
         builder.Services.AddAuthenticationCore(authentication =>
@@ -50,6 +52,10 @@ internal static class AccountsModule
                 await next(context);
         });
     }
+
+    /// <summary>At the first start: makes the administrator that the environment names, or prints the setup link.</summary>
+    public static Task PrepareFirstAccountAsync(this IServiceProvider services, CancellationToken cancellationToken) =>
+        services.GetRequiredService<FirstAccount>().PrepareAsync(cancellationToken);
 
     public static void MapAccessPage(this WebApplication app) => AccessPage.Map(app);
 

@@ -14,7 +14,8 @@ namespace Parley.Server.Accounts;
 /// machine itself. With <c>ADMIN_EMAIL</c> and <c>ADMIN_PASSWORD</c> the account is made at the first start, and no link is needed.
 /// </summary>
 internal sealed partial class FirstAccount(
-    NpgsqlDataSource database, Secrets secrets, People people, Passwords passwords, IConfiguration configuration, ILogger<FirstAccount> logger) : IHostedLifecycleService
+    NpgsqlDataSource database, Secrets secrets, People people, Passwords passwords, IConfiguration configuration, IHostApplicationLifetime lifetime,
+    ILogger<FirstAccount> logger)
 {
     private volatile bool _made;
 
@@ -33,10 +34,19 @@ internal sealed partial class FirstAccount(
         setupToken is not null ? CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(setupToken), Encoding.UTF8.GetBytes(SetupToken()))
         : RequestEnvelope.Of(context).IsFromThisMachine && IsLocalName(context.Request.Host.Host);
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Makes it from the environment at the first start, or has the setup link printed once the server listens.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        if (configuration["ADMIN_EMAIL"] is not { Length: > 0 } email || !await IsOwedAsync(cancellationToken))
+        if (!await IsOwedAsync(cancellationToken))
             return;
+        if (configuration["ADMIN_EMAIL"] is { Length: > 0 } email)
+            await MakeAsync(email, cancellationToken);
+        else
+            lifetime.ApplicationStarted.Register(() => LogSetupLink($"{configuration.PublicUrl()}/setup?token={SetupToken()}"));
+    }
+
+    private async Task MakeAsync(string email, CancellationToken cancellationToken)
+    {
         var password = configuration["ADMIN_PASSWORD"];
         if (!new EmailAddressAttribute().IsValid(email))
             throw new StartupException($"ADMIN_EMAIL must be an email address, not '{email}'.");
@@ -52,28 +62,11 @@ internal sealed partial class FirstAccount(
             LogAdministratorMade();
     }
 
-    public async Task StartedAsync(CancellationToken cancellationToken)
-    {
-        if (await IsOwedAsync(cancellationToken))
-            LogSetupLink($"{PublicUrl(configuration)}/setup?token={SetupToken()}");
-    }
-
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
     // The same on every node and after every restart, and of no use once there is an account.
     private string SetupToken() => Base64Url.EncodeToString(secrets.DeriveKey("parley setup link").AsSpan(0, 24));
 
     // A page of another site that reaches this machine by a name of its own (DNS rebinding) is not this machine.
     private static bool IsLocalName(string host) => host is "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
-
-    private static string PublicUrl(IConfiguration configuration) =>
-        configuration["PUBLIC_URL"] is { Length: > 0 } url ? url.TrimEnd('/') : $"http://localhost:{configuration.Number("PORT", 8080, 1, 65_535)}";
 
     [LoggerMessage(LogLevel.Information, "No account exists yet. Make the administrator's here, once: {Link}")]
     private partial void LogSetupLink(string link);

@@ -159,7 +159,9 @@ internal sealed class People(NpgsqlDataSource database, IConfiguration configura
     }
 
     /// <summary>What stands when an administrator has not decided: <c>REGISTRATION</c>, else closed.</summary>
-    public Registration RegistrationOf(string? decided) => EnumName.Parse<Registration>(decided ?? configuration.Choice("REGISTRATION", "closed", "open"));
+    public Registration RegistrationOf(string? decided) => decided is null ? ConfiguredRegistration(configuration) : EnumName.Parse<Registration>(decided);
+
+    public static Registration ConfiguredRegistration(IConfiguration configuration) => EnumName.Parse<Registration>(configuration.Choice("REGISTRATION", "closed", "open"));
 
     /// <summary>
     /// Makes an account in the connection's transaction: the first one with its tenant, as administrator and operator; a later one as a member of that

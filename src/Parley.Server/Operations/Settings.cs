@@ -30,6 +30,16 @@ internal static class Settings
             throw new StartupException($"{name} must be one of {string.Join(", ", allowed.ToArray())}, not '{text}'.");
         }
 
+        /// <summary>Under which browsers reach this server, without a slash at the end.</summary>
+        public string PublicUrl()
+        {
+            if (configuration["PUBLIC_URL"] is not { Length: > 0 } url)
+                return $"http://localhost:{configuration.Number("PORT", otherwise: 8080, min: 1, max: 65_535)}";
+            return Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is ("http" or "https")
+                ? url.TrimEnd('/')
+                : throw new StartupException($"PUBLIC_URL must be an address such as https://chat.example.com, not '{url}'.");
+        }
+
         /// <summary>A list with commas between.</summary>
         public string[] List(string name) =>
             configuration[name]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
