@@ -20,6 +20,7 @@ internal sealed partial class Assigner : BackgroundService
     private readonly Presence _presence;
     private readonly Timeline _timeline;
     private readonly Briefings _briefings;
+    private readonly ConversationFeed _feed;
     private readonly TimeProvider _time;
     private readonly ILogger<Assigner> _logger;
     private readonly ConcurrentDictionary<Guid, bool> _woken = new();
@@ -27,9 +28,9 @@ internal sealed partial class Assigner : BackgroundService
     private readonly Dictionary<Guid, long> _lastGiven = []; // the loop's alone
     private long _given;
 
-    public Assigner(NpgsqlDataSource database, Presence presence, Timeline timeline, Briefings briefings, TimeProvider time, ILogger<Assigner> logger)
+    public Assigner(NpgsqlDataSource database, Presence presence, Timeline timeline, Briefings briefings, ConversationFeed feed, TimeProvider time, ILogger<Assigner> logger)
     {
-        (_database, _presence, _timeline, _briefings, _time, _logger) = (database, presence, timeline, briefings, time, logger);
+        (_database, _presence, _timeline, _briefings, _feed, _time, _logger) = (database, presence, timeline, briefings, feed, time, logger);
         timeline.Appended += OnAppended;
         presence.Changed += OnPresence;
     }
@@ -165,9 +166,12 @@ internal sealed partial class Assigner : BackgroundService
             """
             update conversations set waiting_since = last_activity_at
             where tenant_id = $1 and handler = 'queue' and waiting_since is null and status in ('open', 'pending') and last_seq > 0 and deleted_at is null
+            returning id
             """);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = tenantId });
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        await using var row = await command.ExecuteReaderAsync(cancellationToken);
+        while (await row.ReadAsync(cancellationToken))
+            _feed.Changed(row.GetGuid(0));
     }
 
     private async Task<List<Agent>> ReadAgentsAsync(Guid tenantId, Guid[] online, CancellationToken cancellationToken)

@@ -150,20 +150,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
         if (attachments is null)
             return;
         await parts.Timeline.AppendAsync(
-            new Draft
-            {
-                TenantId = access.TenantId,
-                ConversationId = access.ConversationId,
-                Kind = frame.Kind ?? (attachments.Count == 0 ? EntryKind.Text : EntryKind.File),
-                Sender = access.Sender,
-                Body = frame.Body,
-                Attachments = attachments,
-                Private = frame.Private,
-                ClientId = frame.ClientId,
-                WantsReply = access.AsksAssistant,
-            },
-            _connection,
-            parts.Lifetime.ApplicationStopping);
+            access.Message(frame.Body, frame.Kind, attachments, frame.Private, frame.ClientId), _connection, parts.Lifetime.ApplicationStopping);
     }
 
     private async Task<IReadOnlyList<Attachment>?> FindAttachmentsAsync(ClientFrame frame)

@@ -245,9 +245,28 @@ internal static class Contacts
         text = attributes?.GetRawText();
         problem = attributes is { ValueKind: not JsonValueKind.Object } ? Problems.BadRequest("invalid_type", "must be an object", "attributes")
             : text?.Length > MaxAttributesLength ? Problems.BadRequest("too_long", $"At most {MaxAttributesLength} characters of JSON.", "attributes")
-            : text?.Contains("\\u0000", StringComparison.Ordinal) is true ? Problems.BadRequest("invalid_text", "contains a NUL character", "attributes")
+            : attributes is { } given && !IsStorable(given) ? Problems.BadRequest("invalid_text", "contains a NUL character or half a surrogate pair", "attributes")
             : null;
         return problem is null;
+    }
+
+    /// <summary>Whether all text in it is what PostgreSQL keeps.</summary>
+    private static bool IsStorable(JsonElement json)
+    {
+        try
+        {
+            return json.ValueKind switch
+            {
+                JsonValueKind.String => !json.GetString()!.Contains('\0', StringComparison.Ordinal),
+                JsonValueKind.Array => json.EnumerateArray().All(IsStorable),
+                JsonValueKind.Object => json.EnumerateObject().All(member => !member.Name.Contains('\0', StringComparison.Ordinal) && IsStorable(member.Value)),
+                _ => true,
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            return false; // JsonElement's answer to half a surrogate pair
+        }
     }
 
     /// <summary>Something before an @ and something behind it: only a letter that arrives proves more.</summary>

@@ -129,7 +129,7 @@ internal static class ConversationRoutes
         var access = await rights.OpenAsync(caller, id, cancellationToken);
         if (access.IsRefused(out var problem))
             return problem;
-        var tags = patch.Tags?.Select(tag => tag.Trim()).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+        var tags = patch.Tags?.Select(tag => (tag ?? "").Trim()).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
         if (tags?.Any(tag => tag.Length is 0 or > MaxTagLength) is true)
             return Problems.BadRequest("invalid_tag", $"A tag has 1 to {MaxTagLength} characters.", "tags");
         if (patch.Provider.Value?.Length > MaxModelLength || patch.Model.Value?.Length > MaxModelLength)

@@ -20,7 +20,7 @@ public sealed class RoutesTests(RoutesTests.UnlimitedServer server) : IClassFixt
     [
         "GET /health", "GET /health/live", "GET /health/ready", "GET /metrics", "GET /openapi/v1.json", "GET /docs/access",
         "GET /api/v1/auth/state", "POST /api/v1/auth/register", "POST /api/v1/auth/login", "POST /api/v1/auth/refresh",
-        "GET /api/v1/widget/config", "POST /api/v1/widget/sessions",
+        "GET /api/v1/widget/config", "POST /api/v1/widget/sessions", "GET /demo/config",
         // Sockets look at the credentials themselves: a browser is told by close codes, not by statuses.
         "GET /ws/chat/{id}", "GET /ws/events",
     ];

@@ -94,6 +94,7 @@ public sealed class ContactsTests(TestServer server) : IClassFixture<TestServer>
     [InlineData("""{"email":"nobody"}""", "email")]
     [InlineData("""{"attributes":[1]}""", "attributes")]
     [InlineData("""{"attributes":{"a":"\u0000"}}""", "attributes")]
+    [InlineData("""{"attributes":{"a":["\ud800"]}}""", "attributes")]
     [InlineData("""{"name":7}""", "name")]
     public async Task What_a_contact_cannot_be_is_refused_by_name(string body, string field)
     {

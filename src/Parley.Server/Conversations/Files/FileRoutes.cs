@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Net.Http.Headers;
+using Microsoft.OpenApi;
 using Npgsql;
 using Parley.Server.Accounts;
 using Parley.Server.Conversations.Widget;
@@ -11,10 +12,6 @@ using Parley.Server.Operations;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations.Files;
-
-/// <summary>The parts of an upload, for the documentation; they are read as they come.</summary>
-/// <param name="ConversationId">A visitor's may be left out: it has one.</param>
-public sealed record FileUpload(IFormFile File, Guid? ConversationId = null);
 
 internal sealed record FileResponse(Guid Id, string Name, string ContentType, long Size, string Url, DateTimeOffset CreatedAt);
 
@@ -29,8 +26,13 @@ internal static class FileRoutes
     public static void MapFiles(this IEndpointRouteBuilder api)
     {
         var files = api.MapGroup("/files").WithTags("Files").Allow(Role.Member, Scopes.Conversations, visitors: true).RequireCors(WidgetCors.Policy);
-        files.MapPost("/", UploadAsync).WithName("UploadFile").Accepts<FileUpload>("multipart/form-data").ProducesProblem(StatusCodes.Status413PayloadTooLarge)
-            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+        files.MapPost("/", UploadAsync).WithName("UploadFile").ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+            .AddOpenApiOperationTransformer(static (operation, _, _) =>
+            {
+                operation.RequestBody = Form();
+                return Task.CompletedTask;
+            });
         files.MapGet("/{id:guid}", DownloadAsync).WithName("DownloadFile");
     }
 
@@ -141,6 +143,28 @@ internal static class FileRoutes
             ? upload with { Problem = Problems.Of(StatusCodes.Status413PayloadTooLarge, "file_too_large", $"A file may have up to {limit.MaxBytes} bytes.") }
             : upload with { ContentType = contentType, Stored = stored };
     }
+
+    // Said here and not with Accepts, which would answer 415 before anybody asks who is calling.
+    private static OpenApiRequestBody Form() => new()
+    {
+        Required = true,
+        Content = new Dictionary<string, OpenApiMediaType>
+        {
+            ["multipart/form-data"] = new()
+            {
+                Schema = new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Object,
+                    Required = new HashSet<string> { "file" },
+                    Properties = new Dictionary<string, IOpenApiSchema>
+                    {
+                        ["file"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                        ["conversation_id"] = new OpenApiSchema { Type = JsonSchemaType.String, Format = "uuid", Description = "A visitor's may be left out: it has one." },
+                    },
+                },
+            },
+        },
+    };
 
     private static async Task<string> ReadFieldAsync(MultipartSection part, CancellationToken cancellationToken)
     {

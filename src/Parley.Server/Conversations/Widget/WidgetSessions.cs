@@ -67,7 +67,7 @@ internal static class WidgetSessionRoutes
             ? caller
             : null;
         var arrival = new Arrival(
-            widget, visitor, isSigned, earlier, request.PageUrl, request.Referrer, Shorten(context.Request.Headers.UserAgent.ToString()),
+            widget, visitor, isSigned, earlier, AddressOf(request.PageUrl), AddressOf(request.Referrer), Shorten(context.Request.Headers.UserAgent.ToString()),
             context.Connection.RemoteIpAddress?.ToString(), request.Locale);
         var session = await sessions.OpenAsync(arrival, cancellationToken);
         return TypedResults.Ok(new WidgetSessionResponse(
@@ -87,6 +87,9 @@ internal static class WidgetSessionRoutes
         || (WidgetOrigins.TryNormalize(origin, out var normal)
             && (widget.AllowedOrigins.Contains(normal, StringComparer.OrdinalIgnoreCase)
                 || normal.Equals($"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>A page's address; agents will click on it, so nothing else will do.</summary>
+    private static string? AddressOf(string? text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" ? uri.AbsoluteUri : null;
 
     private static string Shorten(string text) => text.Length <= 500 ? text : text[..500];
 }
