@@ -22,7 +22,7 @@ internal sealed record ModelSettings(
     public static ModelSettings Read(ProviderType type, JsonElement settings)
     {
         JsonElement? s = settings;
-        var isLocal = type is ProviderType.OpenAiCompatible; // its first call may load the model
+        var isLocal = type is ProviderType.OpenaiCompatible; // its first call may load the model
         return new ModelSettings(
             s.Number("context_tokens") ?? DefaultContextTokens,
             s.Number("max_tokens"),

@@ -8,10 +8,10 @@ namespace Parley.Server.Assistants;
 /// <summary>What a provider speaks. Two names of the API, <c>anthropic</c> and <c>knowledge</c>, are not here yet.</summary>
 internal enum ProviderType
 {
-    OpenAi,
-    DeepSeek,
-    DashScope,
-    OpenAiCompatible,
+    Openai,
+    Deepseek,
+    Dashscope,
+    OpenaiCompatible,
     Simulator,
 }
 
@@ -50,7 +50,6 @@ internal sealed class ProviderConfiguration : IEntityTypeConfiguration<Provider>
     public void Configure(EntityTypeBuilder<Provider> provider)
     {
         provider.ToTable("providers");
-        provider.Property(p => p.Type).HasConversion(type => ProviderTypes.NameOf(type), name => ProviderTypes.Parse(name));
         provider.Property(p => p.Settings).HasColumnType("jsonb");
     }
 }
@@ -66,35 +65,26 @@ internal static class ProviderTables
 /// <summary>What is known of each type without being told.</summary>
 internal static class ProviderTypes
 {
-    private static readonly (ProviderType Type, string Name, string? BaseUrl, string[] Models)[] _all =
-    [
-        (ProviderType.OpenAi, "openai", "https://api.openai.com/v1", ["gpt-4o-mini", "gpt-4o"]),
-        (ProviderType.DeepSeek, "deepseek", "https://api.deepseek.com", ["deepseek-chat"]),
-        (ProviderType.DashScope, "dashscope", "https://dashscope.aliyuncs.com/compatible-mode/v1", ["qwen-plus"]),
-        (ProviderType.OpenAiCompatible, "openai_compatible", null, []),
-        (ProviderType.Simulator, "simulator", null, ["simulator"]),
-    ];
-
-    public static IEnumerable<string> Names => _all.Select(one => one.Name);
-
-    public static bool TryParse(string name, out ProviderType type)
+    private static readonly Dictionary<ProviderType, (string? BaseUrl, string[] Models)> _known = new()
     {
-        var index = Array.FindIndex(_all, one => one.Name == name);
-        type = index < 0 ? default : _all[index].Type;
-        return index >= 0;
-    }
+        [ProviderType.Openai] = ("https://api.openai.com/v1", ["gpt-4o-mini", "gpt-4o"]),
+        [ProviderType.Deepseek] = ("https://api.deepseek.com", ["deepseek-chat"]),
+        [ProviderType.Dashscope] = ("https://dashscope.aliyuncs.com/compatible-mode/v1", ["qwen-plus"]),
+        [ProviderType.OpenaiCompatible] = (null, []),
+        [ProviderType.Simulator] = (null, ["simulator"]),
+    };
 
-    public static ProviderType Parse(string name) => TryParse(name, out var type) ? type : throw new ArgumentException($"There is no provider type {name}.", nameof(name));
+    private static readonly Dictionary<string, ProviderType> _byName = _known.Keys.ToDictionary(type => type.Name());
 
-    public static string NameOf(ProviderType type) => _all[(int)type].Name;
+    public static IEnumerable<string> Names => _byName.Keys;
+
+    public static bool TryParse(string name, out ProviderType type) => _byName.TryGetValue(name, out type);
 
     extension(ProviderType type)
     {
-        public string Name => NameOf(type);
+        public string? DefaultBaseUrl => _known[type].BaseUrl;
 
-        public string? DefaultBaseUrl => _all[(int)type].BaseUrl;
-
-        public IReadOnlyList<string> DefaultModels => _all[(int)type].Models;
+        public IReadOnlyList<string> DefaultModels => _known[type].Models;
     }
 }
 
@@ -133,9 +123,9 @@ internal sealed class EnvironmentProviders
     {
         (ProviderType Type, string Prefix, Guid Id)[] known =
         [
-            (ProviderType.OpenAi, "OPENAI", new Guid("00000000-0000-7000-8000-00000000a101")),
-            (ProviderType.DeepSeek, "DEEPSEEK", new Guid("00000000-0000-7000-8000-00000000a102")),
-            (ProviderType.DashScope, "DASHSCOPE", new Guid("00000000-0000-7000-8000-00000000a103")),
+            (ProviderType.Openai, "OPENAI", new Guid("00000000-0000-7000-8000-00000000a101")),
+            (ProviderType.Deepseek, "DEEPSEEK", new Guid("00000000-0000-7000-8000-00000000a102")),
+            (ProviderType.Dashscope, "DASHSCOPE", new Guid("00000000-0000-7000-8000-00000000a103")),
         ];
         foreach (var (type, prefix, id) in known)
         {
@@ -146,7 +136,7 @@ internal sealed class EnvironmentProviders
                 throw new StartupException($"{prefix}_BASE_URL must be an http or https address.");
             var models = configuration[$"{prefix}_MODELS"]?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
             yield return new KnownProvider(
-                id, type.Name, type, baseUrl, key, models.Length > 0 ? models : type.DefaultModels, KnownProvider.NoSettings, Enabled: true, FromEnvironment: true, CreatedAt: null);
+                id, type.Name(), type, baseUrl, key, models.Length > 0 ? models : type.DefaultModels, KnownProvider.NoSettings, Enabled: true, FromEnvironment: true, CreatedAt: null);
         }
     }
 }

@@ -92,9 +92,9 @@ internal static class ProviderRoutes
         var settings = request.Settings is { ValueKind: not JsonValueKind.Null } given ? given : KnownProvider.NoSettings;
         if (Fault(type, request.BaseUrl, request.Models, settings, http) is { } fault)
             return fault;
-        if (type is ProviderType.OpenAiCompatible && string.IsNullOrEmpty(request.BaseUrl))
+        if (type is ProviderType.OpenaiCompatible && string.IsNullOrEmpty(request.BaseUrl))
             return Problems.BadRequest("base_url_required", "A provider of type openai_compatible needs a base_url.", "base_url");
-        if (type is ProviderType.OpenAiCompatible && request.Models is not { Count: > 0 })
+        if (type is ProviderType.OpenaiCompatible && request.Models is not { Count: > 0 })
             return Problems.BadRequest("models_required", "A provider of type openai_compatible needs at least one model.", "models");
         if (environment.All.Any(one => Routing.NamesMatch(one.Name, request.Name.Trim())))
             return NameTaken(request.Name);
@@ -137,7 +137,7 @@ internal static class ProviderRoutes
         var settings = change.Settings is { ValueKind: not JsonValueKind.Null } given ? given : JsonElement.Parse(provider.Settings);
         if (Fault(provider.Type, change.BaseUrl, change.Models, settings, http) is { } fault)
             return fault;
-        if (provider.Type is ProviderType.OpenAiCompatible && change.BaseUrl is "")
+        if (provider.Type is ProviderType.OpenaiCompatible && change.BaseUrl is "")
             return Problems.BadRequest("base_url_required", "A provider of type openai_compatible needs a base_url.", "base_url");
         if (change.Models is [])
             return Problems.BadRequest("models_required", "Name at least one model.", "models");
@@ -245,7 +245,7 @@ internal static class ProviderRoutes
     }
 
     private static ProviderResponse ToResponse(KnownProvider known, ProviderHealth health) => new(
-        known.Id, known.Name, known.Type.Name, known.BaseUrl ?? known.Type.DefaultBaseUrl, known.ApiKey is not null, known.Models, known.Settings, known.Enabled,
+        known.Id, known.Name, known.Type.Name(), known.BaseUrl ?? known.Type.DefaultBaseUrl, known.ApiKey is not null, known.Models, known.Settings, known.Enabled,
         known.FromEnvironment, ModelHealth.Of(health.Of(known.Id)), known.CreatedAt);
 
     private static ProblemHttpResult NotFound() => Problems.NotFound("provider_not_found", "There is no such provider.");

@@ -266,7 +266,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
         giving.Usage = usage;
         giving.UsageIsEstimated = end.Usage is null;
         giving.EndAttempt(end.Failure?.Code ?? "done", end.FirstToken is null ? null : usage.OutputTokens, end.Failure?.Detail);
-        _metrics.Attempted(candidate.Provider.Type.Name, end.Failure?.Code ?? "done", end.FirstToken, usage.InputTokens, usage.OutputTokens);
+        _metrics.Attempted(candidate.Provider.Type.Name(), end.Failure?.Code ?? "done", end.FirstToken, usage.InputTokens, usage.OutputTokens);
         if (end.Failure is null)
             _health.Succeeded(candidate.Provider.Id, candidate.Model);
         else

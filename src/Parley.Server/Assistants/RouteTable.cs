@@ -79,7 +79,7 @@ internal static class RouteTableRoutes
             where provider.Enabled
             from model in provider.Models
             // Why it is down is the operator's to know.
-            select new ModelResponse(provider.Name, model, provider.Type.Name, ModelHealth.Of(health.Of(provider.Id, model)) with { Detail = null });
+            select new ModelResponse(provider.Name, model, provider.Type.Name(), ModelHealth.Of(health.Of(provider.Id, model)) with { Detail = null });
         return TypedResults.Ok(new Page<ModelResponse>([.. models], NextCursor: null));
     }
 

@@ -105,7 +105,7 @@ internal sealed partial class Routing(
     private KnownProvider Read(NpgsqlDataReader row) => new(
         row.GetGuid(0),
         row.GetString(1),
-        ProviderTypes.Parse(row.GetString(2)),
+        EnumName.Parse<ProviderType>(row.GetString(2)),
         row.IsDBNull(3) ? null : row.GetString(3),
         row.IsDBNull(4) ? null : Open(row.GetGuid(0), row.GetString(4)),
         row.GetFieldValue<string[]>(5),

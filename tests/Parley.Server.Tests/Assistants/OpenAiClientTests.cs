@@ -1,6 +1,7 @@
 using System.Text;
 using Parley.Server.Assistants;
 using Parley.Server.Assistants.Wire;
+using Parley.Server.Storage;
 using Xunit;
 
 namespace Parley.Server.Tests.Assistants;
@@ -28,7 +29,7 @@ public sealed class OpenAiClientTests
     {
         await using var server = FakeModelServer.Speaking("ok");
 
-        await AskAsync(server, ProviderType.OpenAi, key: "sk-test");
+        await AskAsync(server, ProviderType.Openai, key: "sk-test");
 
         Assert.True(server.Requests.TryPeek(out var request));
         Assert.StartsWith("POST /v1/chat/completions HTTP/1.1", request.Head, StringComparison.Ordinal);
@@ -163,7 +164,7 @@ public sealed class OpenAiClientTests
             await exchange.RawAsync(body);
         });
 
-        var (_, end) = await AskAsync(server, ProviderTypes.Parse(provider), key: "sk-secret-key");
+        var (_, end) = await AskAsync(server, EnumName.Parse<ProviderType>(provider), key: "sk-secret-key");
 
         Assert.Equal(expected.Value, end.Failure?.Class);
         Assert.DoesNotContain("sk-secret-key", end.Failure!.Detail, StringComparison.Ordinal);
@@ -334,7 +335,7 @@ public sealed class OpenAiClientTests
                 await Task.Delay(20, exchange.Stopped);
             }
         });
-        var limits = ModelSettings.Read(ProviderType.OpenAi, KnownProvider.NoSettings) with { FirstToken = TimeSpan.FromMilliseconds(300), Idle = TimeSpan.FromMilliseconds(300) };
+        var limits = ModelSettings.Read(ProviderType.Openai, KnownProvider.NoSettings) with { FirstToken = TimeSpan.FromMilliseconds(300), Idle = TimeSpan.FromMilliseconds(300) };
 
         var end = await new ModelAttempt(ClientOf(server), limits, TimeProvider.System).RunAsync(_question, (_, _) => true, CancellationToken.None);
 
@@ -342,10 +343,10 @@ public sealed class OpenAiClientTests
         Assert.Equal(hasSpoken, end.FirstToken is not null);
     }
 
-    private static OpenAiClient ClientOf(FakeModelServer server, ProviderType type = ProviderType.OpenAiCompatible, string? key = null) =>
+    private static OpenAiClient ClientOf(FakeModelServer server, ProviderType type = ProviderType.OpenaiCompatible, string? key = null) =>
         new(_http, new OpenAiEndpoint(type, server.BaseUrl, key), TimeProvider.System);
 
-    private static async Task<(string Text, ModelEvent End)> AskAsync(FakeModelServer server, ProviderType type = ProviderType.OpenAiCompatible, string? key = null)
+    private static async Task<(string Text, ModelEvent End)> AskAsync(FakeModelServer server, ProviderType type = ProviderType.OpenaiCompatible, string? key = null)
     {
         var text = new StringBuilder();
         ModelEvent? end = null;

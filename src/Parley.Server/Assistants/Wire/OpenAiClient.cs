@@ -109,7 +109,7 @@ internal sealed class OpenAiClient(HttpClient http, OpenAiEndpoint endpoint, Tim
             json.WriteBoolean("include_usage", true);
             json.WriteEndObject();
             if (request.MaxTokens is { } maxTokens)
-                json.WriteNumber(endpoint.Type is ProviderType.OpenAi ? "max_completion_tokens" : "max_tokens", maxTokens);
+                json.WriteNumber(endpoint.Type is ProviderType.Openai ? "max_completion_tokens" : "max_tokens", maxTokens);
             if (request.Temperature is { } temperature)
                 json.WriteNumber("temperature", temperature);
             if (endpoint.Body is { ValueKind: JsonValueKind.Object } extra)

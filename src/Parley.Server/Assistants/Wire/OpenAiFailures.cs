@@ -51,7 +51,7 @@ internal static class OpenAiFailures
         "model_not_found" or "modelnotfound" or "not_found_error" => FailureClass.NotFound,
 
         // DashScope's "current quota" is so many tokens a minute; only the free one ends for good.
-        "insufficient_quota" when provider is ProviderType.DashScope && !message.Contains("free", StringComparison.OrdinalIgnoreCase) => FailureClass.RateLimited,
+        "insufficient_quota" when provider is ProviderType.Dashscope && !message.Contains("free", StringComparison.OrdinalIgnoreCase) => FailureClass.RateLimited,
         "insufficient_quota" or "billing_error" or "credit_balance_exhausted" or "organization_spend_limit_exceeded" or "project_spend_limit_exceeded"
             or "enforced_spend_limit_reached" or "contract_spend_limit_reached" or "arrearage" or "billing_hard_limit_reached" => FailureClass.Quota,
         "rate_limit_error" or "rate_limit_exceeded" or "slow_down" => FailureClass.RateLimited,
