@@ -31,6 +31,7 @@ internal static class AssistantsModule
         services.AddSingleton<Replies>();
         services.AddSingleton<ReplyEngine>();
         services.AddSingleton<ReplyFollower>();
+        services.AddSingleton<ISummariser, Summariser>();
         services.AddSingleton<IRunningReplies>(all => all.GetRequiredService<ReplyEngine>());
         services.AddJob<ReplyJob, ReplyOwed>(ReplyJob.Kind, AssistantsJson.Default.ReplyOwed, new JobOptions { Concurrency = options.Replies, MaxAttempts = 20 });
     }

@@ -370,7 +370,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
             Sender = Sender.System,
             ClientId = $"{giving.Claim.ReplyId}:handoff",
             IfEpoch = giving.Claim.OwnerEpoch,
-            Metadata = ReplyEvents.Handoff(reason),
+            Metadata = TimelineEvents.Handoff(Handler.Ai, Handler.Queue, reason, Sender.System),
             Change = new ConversationChange { Handler = Handler.Queue, OnlyIfHandler = Handler.Ai, AssigneeId = Guid.Empty },
         };
         await AppendAsync(handoff, stopping);
@@ -623,14 +623,6 @@ internal static class ReplyEvents
         json.WriteString("reply_id"u8, failure.replyId);
         if (failure.code is not null)
             json.WriteString("code"u8, failure.code);
-    });
-
-    public static JsonElement Handoff(string reason) => Write(reason, static (json, reason) =>
-    {
-        json.WriteString("event"u8, "handoff"u8);
-        json.WriteString("from"u8, "ai"u8);
-        json.WriteString("to"u8, "queue"u8);
-        json.WriteString("reason"u8, reason);
     });
 
     public static JsonElement OfUsage(ModelUsage usage, bool isEstimated) => Write((usage, isEstimated), static (json, of) =>
