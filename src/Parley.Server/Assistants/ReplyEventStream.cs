@@ -54,9 +54,11 @@ internal sealed class ReplyEventStream(IAsyncEnumerable<FollowedReply> pieces, E
         EventWriter events, TimeProvider time, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var all = pieces.GetAsyncEnumerator(cancellationToken);
-        while (true)
+        for (var isFirst = true; ; isFirst = false)
         {
             var next = all.MoveNextAsync().AsTask();
+            if (isFirst)
+                await events.BeginAsync(cancellationToken); // it follows from here on, and the client may know
             while (await Task.WhenAny(next, Task.Delay(_heartbeat, time, cancellationToken)) != next)
             {
                 if (cancellationToken.IsCancellationRequested)
@@ -116,6 +118,8 @@ internal sealed class ReplyEventStream(IAsyncEnumerable<FollowedReply> pieces, E
     private sealed class EventWriter(HttpResponse response)
     {
         private readonly ArrayBufferWriter<byte> _buffer = new(512);
+
+        public Task BeginAsync(CancellationToken cancellationToken) => response.Body.FlushAsync(cancellationToken);
 
         public async Task WriteAsync<TState>(string name, int? id, TState state, Action<Utf8JsonWriter, TState> write, CancellationToken cancellationToken)
         {

@@ -42,11 +42,15 @@ internal sealed class FakeModelServer : IAsyncDisposable
     {
         try
         {
-            while (true)
+            while (!_stop.IsCancellationRequested)
                 _exchanges.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
         }
         catch (OperationCanceledException)
         {
+        }
+        finally
+        {
+            _listener.Stop();
         }
     }
 
@@ -69,7 +73,6 @@ internal sealed class FakeModelServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
         await _accepting;
         await Task.WhenAll(_exchanges);
     }

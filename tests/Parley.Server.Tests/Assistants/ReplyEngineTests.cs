@@ -357,18 +357,17 @@ public sealed class ReplyEngineTests(AssistantServer server) : IClassFixture<Ass
         var colleague = await server.SignInAsync(Role.Admin, desk.Admin.TenantId);
         var stranger = await server.SignInAsync(Role.Admin, Guid.CreateVersion7());
 
-        var all = StreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream", body: null);
-        var rest = StreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream", body: null, lastEventId: "0");
-        var lost = StreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream?after_index=99", body: null);
-        await UntilAsync(() => Task.FromResult(model.Requests.Count == 1));
+        using var all = await OpenStreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream");
+        using var rest = await OpenStreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream", lastEventId: "0");
+        using var lost = await OpenStreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream?after_index=99");
         go.SetResult();
 
-        Assert.Equal("one two", TextOf(await all));
-        Assert.Equal("two", TextOf(await rest));
-        Assert.Equal("one two", TextOf(await lost));
-        Assert.Equal("start", (await lost)[0].Event);
+        Assert.Equal("one two", TextOf(await ReadAsync(all)));
+        var restEvents = await ReadAsync(rest);
+        Assert.Equal(("two", "reply"), (TextOf(restEvents), restEvents[^1].Event));
+        var lostEvents = await ReadAsync(lost);
+        Assert.Equal(("one two", "start"), (TextOf(lostEvents), lostEvents[0].Event));
         Assert.Equal("one two", TextOf(await chat));
-        Assert.Equal("reply", (await rest)[^1].Event);
         var after = await StreamAsync(desk.Http, HttpMethod.Get, $"/api/v1/replies/{replyId}/stream?after_index=1", body: null);
         Assert.Equal(["reply"], after.Select(e => e.Event));
         Assert.Equal(HttpStatusCode.NotFound, (await colleague.Http.GetAsync(new Uri($"/api/v1/replies/{replyId}", UriKind.Relative))).StatusCode);
@@ -431,12 +430,22 @@ public sealed class ReplyEngineTests(AssistantServer server) : IClassFixture<Ass
 
     private sealed record ServerSentEvent(string Event, string? Id, JsonElement Data);
 
-    private static async Task<List<ServerSentEvent>> StreamAsync(HttpClient http, HttpMethod method, string path, object? body, string? lastEventId = null)
+    private static async Task<List<ServerSentEvent>> StreamAsync(HttpClient http, HttpMethod method, string path, object? body)
+    {
+        using var response = await OpenStreamAsync(http, method, path, body);
+        return await ReadAsync(response);
+    }
+
+    private static async Task<HttpResponseMessage> OpenStreamAsync(HttpClient http, HttpMethod method, string path, object? body = null, string? lastEventId = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body is null ? null : JsonContent.Create(body) };
         if (lastEventId is not null)
             request.Headers.Add("Last-Event-ID", lastEventId);
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+    }
+
+    private static async Task<List<ServerSentEvent>> ReadAsync(HttpResponseMessage response)
+    {
         var text = await response.Content.ReadAsStringAsync();
         Assert.True(response.Content.Headers.ContentType?.MediaType is "text/event-stream", text);
         var events = new List<ServerSentEvent>();
