@@ -357,7 +357,7 @@ export const en = {
     registrationHint: 'New people become members until you give them another role.',
     fileSize: 'Largest file',
     fileTypes: 'Allowed kinds of files',
-    fileTypesHint: 'Content types such as image/* or application/pdf',
+    fileTypesHint: 'Content types such as image/* or application/pdf; empty for the usual ones',
   },
   providers: {
     title: 'AI providers',

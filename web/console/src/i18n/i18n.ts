@@ -15,9 +15,19 @@ export function preferredLocale(): Locale {
   return navigator.languages.some((language) => language.toLowerCase().startsWith('zh')) ? 'zh-CN' : 'en';
 }
 
-export async function setLocale(locale: string | null | undefined): Promise<void> {
+/** What the person chooses counts in this browser from now on. */
+export async function chooseLocale(locale: string): Promise<void> {
   if (!isLocale(locale)) return;
   localStorage.setItem(key, locale);
+  await show(locale);
+}
+
+/** What the account says counts where nothing was chosen. */
+export async function adoptLocale(locale: string | null): Promise<void> {
+  if (isLocale(locale) && !isLocale(localStorage.getItem(key))) await show(locale);
+}
+
+async function show(locale: Locale): Promise<void> {
   await load(locale);
   await i18next.changeLanguage(locale);
 }

@@ -348,7 +348,7 @@ export const zhCn: Translation<typeof en> = {
     registrationHint: '新注册者为成员，直到您给予其他角色。',
     fileSize: '文件大小上限',
     fileTypes: '允许的文件类型',
-    fileTypesHint: '内容类型，如 image/* 或 application/pdf',
+    fileTypesHint: '内容类型，如 image/* 或 application/pdf；留空则为常用类型',
   },
   providers: {
     title: 'AI 服务商',

@@ -2,7 +2,7 @@ import { ActionIcon, Group, Menu, Paper, Stack, Text, Title, useMantineColorSche
 import { IconLanguage, IconMoon, IconSun } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
-import { locales, setLocale } from '@/i18n/i18n';
+import { chooseLocale, locales } from '@/i18n/i18n';
 import classes from './front-page.module.css';
 
 /** The frame of the pages before signing in. */
@@ -21,7 +21,7 @@ export function FrontPage({ title, about, children }: { title: string; about: st
           </Menu.Target>
           <Menu.Dropdown>
             {Object.entries(locales).map(([locale, name]) => (
-              <Menu.Item key={locale} lang={locale} onClick={() => void setLocale(locale)}>
+              <Menu.Item key={locale} lang={locale} onClick={() => void chooseLocale(locale)}>
                 {name}
               </Menu.Item>
             ))}

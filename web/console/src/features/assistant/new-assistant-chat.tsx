@@ -12,6 +12,12 @@ import { nameOf } from '@/ui/names';
 import { type ModelChoice, ModelPicker } from './model-picker';
 import classes from './new-assistant-chat.module.css';
 
+/** Until it is renamed, a conversation is called after its first line. */
+function titleFrom(body: string): string {
+  const line = body.split('\n', 1)[0]?.trim() ?? '';
+  return line.length <= 60 ? line : `${line.slice(0, 59)}…`;
+}
+
 /** The first message makes the conversation. */
 export function NewAssistantChat() {
   const { t } = useTranslation();
@@ -22,7 +28,7 @@ export function NewAssistantChat() {
   const models = useQuery(queries.models);
   const start = useMutation({
     mutationFn: async (body: string) => {
-      const conversation = await api.createConversation({ kind: 'assistant', ...model });
+      const conversation = await api.createConversation({ kind: 'assistant', title: titleFrom(body), ...model });
       await api.sendMessage(conversation.id, { body, client_id: crypto.randomUUID?.() ?? String(Math.random()) });
       return conversation;
     },

@@ -2,6 +2,7 @@ import { ActionIcon, Button, FileButton, Group, SegmentedControl, Text, Textarea
 import type { Conversation } from '@shared/api-types';
 import { IconPaperclip, IconSend2, IconUserCheck } from '@tabler/icons-react';
 import { type Ref, useImperativeHandle, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { useTranslation } from 'react-i18next';
 import type { Chat } from '@/server/chat';
 import { CannedReplyMenu, useCannedReplies } from './canned-reply-menu';
@@ -43,10 +44,12 @@ export function Composer({ ref, conversation, chat, uploads, does }: Props) {
 
   useImperativeHandle(ref, () => ({
     focus(what) {
-      setKind(what === 'note' ? 'note' : 'reply');
-      if (what === 'snippets' && isSupport && texts.reply === '') setTexts((all) => ({ ...all, reply: '/' }));
-      // After the field has been shown.
-      requestAnimationFrame(() => field.current?.focus());
+      // At once: the next key already belongs to the text.
+      flushSync(() => {
+        setKind(what === 'note' ? 'note' : 'reply');
+        if (what === 'snippets' && isSupport && texts.reply === '') setTexts((all) => ({ ...all, reply: '/' }));
+      });
+      field.current?.focus();
     },
   }));
 

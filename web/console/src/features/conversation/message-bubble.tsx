@@ -19,7 +19,7 @@ export function MessageBubble({ row, seen }: { row: Row & { kind: 'message' }; s
   const look = entry.private ? 'note' : isAi ? 'ai' : own ? 'own' : side === 'end' ? 'colleague' : 'other';
   return (
     <article className={classes.message} data-side={side} data-first={first || undefined} aria-label={name}>
-      {first && (
+      {first && (!own || entry.private) && (
         <div className={classes.name}>
           {isAi && <IconSparkles size={13} aria-hidden />}
           {entry.private && <IconLock size={13} aria-hidden />}

@@ -14,7 +14,7 @@ import { useForm } from '@mantine/form';
 import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { locales, preferredLocale, setLocale } from '@/i18n/i18n';
+import { chooseLocale, locales, preferredLocale } from '@/i18n/i18n';
 import { api, type ProfileChange } from '@/server/api';
 import { updateStoredUser, useMe } from '@/server/client';
 import { ErrorNotice } from '@/ui/error-notice';
@@ -93,7 +93,7 @@ function Preferences() {
         value={i18n.language in locales ? i18n.language : preferredLocale()}
         onChange={(locale) => {
           if (!locale) return;
-          void setLocale(locale);
+          void chooseLocale(locale);
           update.mutate({ locale });
         }}
       />

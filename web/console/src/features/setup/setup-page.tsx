@@ -2,7 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { Navigate, useNavigate, useSearch } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { api, type Registration } from '@/server/api';
-import { signIn } from '@/server/client';
+import { signIn, updateStoredUser } from '@/server/client';
 import { queries } from '@/server/queries';
 import { AccountForm } from '@/ui/account-form';
 import { ErrorNotice } from '@/ui/error-notice';
@@ -10,7 +10,7 @@ import { FrontPage } from '@/ui/front-page';
 
 /** The first start of an installation: its first account, the administrator. */
 export function SetupPage() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const { token } = useSearch({ from: '/setup' });
   const navigate = useNavigate();
   const state = useQuery(queries.authState);
@@ -18,6 +18,7 @@ export function SetupPage() {
     mutationFn: (registration: Registration) => api.register({ ...registration, setup_token: token }),
     onSuccess: (session) => {
       signIn(session);
+      void api.updateMe({ locale: i18n.language }).then(updateStoredUser, () => undefined); // a wish, no condition
       return navigate({ to: '/inbox', search: {} });
     },
     meta: { inline: true },

@@ -5,14 +5,14 @@ import { Navigate, useRouter, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api, type Registration } from '@/server/api';
-import { signIn } from '@/server/client';
+import { signIn, updateStoredUser } from '@/server/client';
 import { queries } from '@/server/queries';
 import { AccountForm } from '@/ui/account-form';
 import { ErrorNotice } from '@/ui/error-notice';
 import { FrontPage } from '@/ui/front-page';
 
 export function SignInPage() {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const { to } = useSearch({ from: '/sign-in' });
   const router = useRouter();
   const state = useQuery(queries.authState);
@@ -30,7 +30,10 @@ export function SignInPage() {
   });
   const register = useMutation({
     mutationFn: (values: Registration) => api.register(values),
-    onSuccess: enter,
+    onSuccess: (session) => {
+      enter(session);
+      void api.updateMe({ locale: i18n.language }).then(updateStoredUser, () => undefined); // a wish, no condition
+    },
     meta: { inline: true },
   });
 
