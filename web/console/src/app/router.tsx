@@ -169,6 +169,11 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('@/features/audit/audit-page'), 'AuditPage'),
 });
 
+function stringifySearch(search: Record<string, unknown>): string {
+  const given = Object.entries(search).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
+}
+
 const routeTree = root.addChildren([
   setup,
   signIn,
@@ -197,6 +202,9 @@ const routeTree = root.addChildren([
 
 export const router = createRouter({
   routeTree,
+  // Texts stay texts: an order number in a search is not a number.
+  parseSearch: (search) => Object.fromEntries(new URLSearchParams(search)),
+  stringifySearch,
   defaultPreload: 'intent',
   // A fresh page shows nothing rather than a flash of a spinner.
   defaultPendingMs: 300,

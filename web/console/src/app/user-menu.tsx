@@ -1,4 +1,4 @@
-import { Group, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { type MantineColorScheme, Menu, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
 import type { Availability } from '@shared/api-types';
 import { IconCircleFilled, IconDeviceDesktop, IconLogout, IconMoon, IconSun, IconUser } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
@@ -11,7 +11,7 @@ import { nameOf } from '@/ui/names';
 import { PersonAvatar } from '@/ui/person-avatar';
 
 const schemes = { light: IconSun, dark: IconMoon, auto: IconDeviceDesktop } as const;
-const dots: Record<Availability, string> = { online: 'teal.6', away: 'yellow.6' };
+const dots: Record<Availability, string> = { online: 'teal-6', away: 'yellow-6' };
 
 export function UserMenu() {
   const { t } = useTranslation();
@@ -50,40 +50,40 @@ export function UserMenu() {
         </Menu.Item>
         <Menu.Divider />
         <Menu.Label>{t('profile.availability')}</Menu.Label>
-        {(['online', 'away'] as const).map((availability) => (
-          <Menu.Item
-            key={availability}
-            aria-checked={me.availability === availability}
-            role="menuitemradio"
-            leftSection={
-              <IconCircleFilled size={12} color={`var(--mantine-color-${dots[availability].replace('.', '-')})`} />
-            }
-            fw={me.availability === availability ? 600 : undefined}
-            onClick={() => update.mutate({ availability })}
-          >
-            {t(`presence.${availability}`)}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup
+          value={me.availability}
+          onChange={(availability) => update.mutate({ availability: availability as Availability })}
+        >
+          {(['online', 'away'] as const).map((availability) => (
+            <Menu.RadioItem
+              key={availability}
+              value={availability}
+              rightSection={
+                <IconCircleFilled size={12} aria-hidden color={`var(--mantine-color-${dots[availability]})`} />
+              }
+            >
+              {t(`presence.${availability}`)}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Label>{t('profile.theme')}</Menu.Label>
-        {(['light', 'dark', 'auto'] as const).map((scheme) => {
-          const Icon = schemes[scheme];
-          return (
-            <Menu.Item
-              key={scheme}
-              role="menuitemradio"
-              aria-checked={colorScheme === scheme}
-              leftSection={<Icon size={16} />}
-              fw={colorScheme === scheme ? 600 : undefined}
-              onClick={() => {
-                setColorScheme(scheme);
-                update.mutate({ theme: scheme });
-              }}
-            >
-              <Group>{t(`theme.${scheme}`)}</Group>
-            </Menu.Item>
-          );
-        })}
+        <Menu.RadioGroup
+          value={colorScheme}
+          onChange={(scheme) => {
+            setColorScheme(scheme as MantineColorScheme);
+            update.mutate({ theme: scheme });
+          }}
+        >
+          {(['light', 'dark', 'auto'] as const).map((scheme) => {
+            const Icon = schemes[scheme];
+            return (
+              <Menu.RadioItem key={scheme} value={scheme} rightSection={<Icon size={16} aria-hidden />}>
+                {t(`theme.${scheme}`)}
+              </Menu.RadioItem>
+            );
+          })}
+        </Menu.RadioGroup>
         <Menu.Divider />
         <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => leave.mutate()}>
           {t('shell.signOut')}

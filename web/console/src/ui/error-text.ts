@@ -5,8 +5,7 @@ import i18next from 'i18next';
 export function errorText(error: unknown): string {
   if (error instanceof ApiError) {
     const key = `errors.${error.code}`;
-    if (i18next.exists(key)) return i18next.t(key as 'errors.network');
-    return Object.values(error.errors).flat()[0] ?? error.message;
+    return i18next.exists(key) ? i18next.t(key as 'errors.network') : error.message;
   }
   return error instanceof Error ? error.message : String(error);
 }

@@ -163,7 +163,9 @@ export function Composer({ ref, conversation, chat, uploads, does }: Props) {
               )}
             </FileButton>
             <Text size="xs" c="dimmed" flex={1} truncate role="status">
-              {live || chat.connection.kind === 'idle' ? '' : t('conversation.locked')}
+              {chat.connection.kind === 'catching-up' && t('conversation.locked')}
+              {(chat.connection.kind === 'waiting' || chat.connection.kind === 'offline') &&
+                t('conversation.noConnection')}
             </Text>
             <Button
               type="submit"

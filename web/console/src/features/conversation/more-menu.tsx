@@ -21,18 +21,23 @@ export function MoreMenu({ conversation, does }: { conversation: Conversation; d
         </Menu.Target>
         <Menu.Dropdown>
           <Menu.Label>{t('conversation.priority')}</Menu.Label>
-          {(Object.keys(priorities) as Priority[]).map((priority) => (
-            <Menu.Item
-              key={priority}
-              role="menuitemradio"
-              aria-checked={conversation.priority === priority}
-              leftSection={<IconFlag size={16} color={`var(--mantine-color-${priorities[priority]}-6)`} />}
-              fw={conversation.priority === priority ? 600 : undefined}
-              onClick={() => does.update.mutate({ priority })}
-            >
-              {t(`priority.${priority}`)}
-            </Menu.Item>
-          ))}
+          <Menu.RadioGroup
+            value={conversation.priority}
+            onChange={(priority) => does.update.mutate({ priority: priority as Priority })}
+          >
+            {(Object.keys(priorities) as Priority[]).map((priority) => (
+              <Menu.RadioItem
+                key={priority}
+                value={priority}
+                closeMenuOnClick
+                rightSection={
+                  <IconFlag size={16} aria-hidden color={`var(--mantine-color-${priorities[priority]}-6)`} />
+                }
+              >
+                {t(`priority.${priority}`)}
+              </Menu.RadioItem>
+            ))}
+          </Menu.RadioGroup>
           <Menu.Divider />
           <Menu.Item leftSection={<IconTag size={16} />} onClick={() => setTagging(true)}>
             {t('conversation.tags')}
