@@ -9,11 +9,11 @@ import { errorText } from './error-text';
 export function ErrorNotice({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const { t } = useTranslation();
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle />} role="alert" m="xs">
+    <Alert color="red" variant="light" icon={<IconAlertTriangle />} role="alert" m="xs" maw={560}>
       <Text size="sm">{errorText(error)}</Text>
       <Group gap="sm" mt={4}>
         {onRetry && (
-          <Button size="compact-sm" variant="light" color="red" onClick={onRetry}>
+          <Button size="compact-sm" variant="outline" color="red.9" onClick={onRetry}>
             {t('common.tryAgain')}
           </Button>
         )}

@@ -3,7 +3,7 @@ import type { Presence } from '@shared/api-types';
 import { useTranslation } from 'react-i18next';
 
 /** Those whose light shade still reads well. */
-const colorsOfInitials = ['indigo', 'violet', 'grape', 'pink', 'red', 'orange', 'cyan', 'teal'];
+const colorsOfInitials = ['violet', 'grape', 'pink', 'red', 'orange', 'cyan', 'teal'];
 const colors = { online: 'teal.6', away: 'yellow.6', offline: 'gray.5' } as const;
 
 /** Initials in a colour that follows from the name, and a dot that says whether the person is there. */

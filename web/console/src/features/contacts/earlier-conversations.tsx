@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { queries } from '@/server/queries';
 import { LoadMore } from '@/ui/load-more';
+import { plainText } from '@/ui/plain-text';
 import { Age } from '@/ui/times';
 import classes from './earlier-conversations.module.css';
 
@@ -31,7 +32,9 @@ export function EarlierConversations({ contactId, exceptId }: { contactId: strin
             search={{}}
             className={classes.link}
           >
-            <span className={classes.text}>{conversation.last_message?.body || t('inbox.noMessages')}</span>
+            <span className={classes.text}>
+              {plainText(conversation.last_message?.body ?? '') || t('inbox.noMessages')}
+            </span>
             <Group gap={6} wrap="nowrap">
               <Badge size="xs" variant="light" color="gray">
                 {t(`status.${conversation.status}`)}

@@ -9,6 +9,7 @@ import { useMe } from '@/server/client';
 import { queries } from '@/server/queries';
 import { titleOf } from '@/ui/names';
 import { PersonAvatar } from '@/ui/person-avatar';
+import { plainText } from '@/ui/plain-text';
 import { Age } from '@/ui/times';
 import classes from './conversation-row.module.css';
 import type { InboxSearch } from './inbox-search';
@@ -61,7 +62,7 @@ function Preview({ conversation, me, t }: { conversation: Conversation; me: stri
   const message = conversation.last_message;
   if (!message) return t('inbox.noMessages');
   const text =
-    plain(message.body) ||
+    plainText(message.body ?? '') ||
     (message.kind === 'image' ? t('inbox.image') : message.kind === 'file' ? t('inbox.file') : '');
   const isAi = message.sender.type === 'assistant';
   const from = message.sender.id === me ? t('inbox.you') : message.sender.type === 'agent' ? message.sender.name : null;
@@ -74,13 +75,6 @@ function Preview({ conversation, me, t }: { conversation: Conversation; me: stri
     </>
   );
 }
-
-/** One line without the marks of Markdown. */
-const plain = (body: string | null) =>
-  body
-    ?.replace(/[*_`#>|]+/g, '')
-    .replace(/\s+/g, ' ')
-    .trim();
 
 function Marks({ conversation }: { conversation: Conversation }) {
   const { t } = useTranslation();

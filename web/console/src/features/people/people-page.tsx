@@ -50,7 +50,7 @@ export function PeoplePage() {
       {users.error && !users.data && <ErrorNotice error={users.error} onRetry={users.refetch} />}
       {users.data && items.length === 0 && <EmptyState icon={IconUsers} title={t('people.noMatch')} />}
       {items.length > 0 && (
-        <Table verticalSpacing="sm">
+        <Table verticalSpacing="sm" className={classes.table}>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t('people.person')}</Table.Th>
