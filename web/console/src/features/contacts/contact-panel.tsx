@@ -27,7 +27,7 @@ export function ContactPanel({ contactId, conversation }: { contactId: string; c
       <Group wrap="nowrap" align="flex-start">
         <PersonAvatar name={contact.data.name ?? '?'} size={44} />
         <div style={{ minWidth: 0, flex: 1 }}>
-          <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
+          <Title order={2} size="h5" style={{ overflowWrap: 'anywhere' }}>
             {contact.data.name ?? t('common.visitor')}
           </Title>
           {contact.data.verified && (

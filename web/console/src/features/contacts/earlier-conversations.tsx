@@ -15,7 +15,7 @@ export function EarlierConversations({ contactId, exceptId }: { contactId: strin
     list.data?.pages.flatMap((page) => page.items).filter((conversation) => conversation.id !== exceptId) ?? [];
   return (
     <section>
-      <Title order={4} size="sm" mb={6}>
+      <Title order={3} size="sm" mb={6}>
         {t('contacts.earlier', { count: items.length })}
       </Title>
       {items.length === 0 && !list.isPending && (

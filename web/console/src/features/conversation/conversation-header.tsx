@@ -35,7 +35,7 @@ export function ConversationHeader({ conversation, does, assigning, onAssigning,
         <IconArrowLeft size={20} />
       </ActionIcon>
       <div className={classes.names}>
-        <Title order={2} size="h5" lineClamp={1}>
+        <Title order={1} size="h5" lineClamp={1}>
           {titleOf(conversation)}
         </Title>
         {conversation.kind === 'support' && <Standing conversation={conversation} />}
