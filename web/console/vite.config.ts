@@ -19,6 +19,26 @@ export default defineConfig({
     reportCompressedSize: false,
     // A strict content security policy: nothing is inlined as a data: script or font.
     assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // A few files that stay the same from release to release, instead of one for each module that two pages share.
+        codeSplitting: {
+          groups: [
+            {
+              name: 'framework',
+              test: /node_modules\/(react|react-dom|scheduler|react-i18next|i18next|@tanstack)\//,
+              priority: 3,
+            },
+            {
+              name: 'components',
+              test: /node_modules\/(@mantine|@floating-ui|@tabler|react-[a-z-]+|clsx)\//,
+              priority: 2,
+            },
+            { name: 'common', test: /(console\/src\/(server|ui)|web\/shared)\//, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     host: '127.0.0.1',
