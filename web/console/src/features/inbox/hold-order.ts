@@ -11,7 +11,8 @@ export function holdOrder(shown: readonly string[], wanted: readonly string[]): 
   const below = wanted.slice(lastKnown + 1);
   const appeared = wanted.slice(0, lastKnown + 1).filter((id) => !here.has(id)).length;
   const remaining = wanted.filter((id) => here.has(id));
-  const before = shown.filter((id) => remaining.includes(id));
+  const stays = new Set(remaining);
+  const before = shown.filter((id) => stays.has(id));
   const position = new Map(before.map((id, index) => [id, index]));
   const rose = remaining.filter((id, index) => index < (position.get(id) ?? index)).length;
   return { order: [...shown, ...below], waiting: appeared + rose };

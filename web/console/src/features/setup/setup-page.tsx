@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Navigate, useNavigate, useSearch } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
+import { chooseLocale } from '@/i18n/i18n';
 import { api, type Registration } from '@/server/api';
 import { signIn, updateStoredUser } from '@/server/client';
 import { queries } from '@/server/queries';
@@ -17,6 +18,7 @@ export function SetupPage() {
   const create = useMutation({
     mutationFn: (registration: Registration) => api.register({ ...registration, setup_token: token }),
     onSuccess: (session) => {
+      void chooseLocale(i18n.language); // in which it was just read
       signIn(session);
       void api.updateMe({ locale: i18n.language }).then(updateStoredUser, () => undefined); // a wish, no condition
       return navigate({ to: '/inbox', search: {} });

@@ -4,6 +4,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { Navigate, useRouter, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { chooseLocale } from '@/i18n/i18n';
 import { api, type Registration } from '@/server/api';
 import { signIn, updateStoredUser } from '@/server/client';
 import { queries } from '@/server/queries';
@@ -31,6 +32,7 @@ export function SignInPage() {
   const register = useMutation({
     mutationFn: (values: Registration) => api.register(values),
     onSuccess: (session) => {
+      void chooseLocale(i18n.language); // in which it was just read
       enter(session);
       void api.updateMe({ locale: i18n.language }).then(updateStoredUser, () => undefined); // a wish, no condition
     },
