@@ -68,7 +68,15 @@ function ready(lastSeq: number): FakeSocket {
 
 const entry = (seq: number, more: object = {}) => ({
   type: 'message',
-  message: { id: `m${seq}`, conversation_id: 'c1', seq, body: `text ${seq}`, client_id: null, ...more },
+  message: {
+    id: `m${seq}`,
+    conversation_id: 'c1',
+    seq,
+    sender: { type: 'visitor', id: 'v1', name: null },
+    body: `text ${seq}`,
+    client_id: null,
+    ...more,
+  },
 });
 
 describe('connecting', () => {
@@ -464,6 +472,19 @@ describe('a running reply', () => {
 
     expect(socket.reply).toBeNull();
     expect(bodies()).toEqual(['text 2']);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('makes room for its entry in the same moment', () => {
+    const { socket } = chat();
+    const server = ready(1);
+    server.receive(start());
+    server.receive(delta(0, 'Hello'));
+
+    server.receive(entry(2, { sender: { type: 'assistant', id: 'a1', name: null } }));
+    expect(socket.reply).toBeNull();
+    server.receive({ type: 'reply.done', reply_id: 'r1', ...pick(entry(2)) });
+
     expect(sockets).toHaveLength(1);
   });
 

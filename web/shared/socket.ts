@@ -270,6 +270,8 @@ export class ChatSocket<C = Conversation> {
     this.#gapAfter = null;
     // An entry of mine is its own confirmation: the ack may have been lost with a connection.
     if (entry.client_id) this.#setOutbox(this.#outbox.filter((unsent) => unsent.client_id !== entry.client_id));
+    // The finished answer takes the place of the running one in the same moment, not with the `reply.done` after it.
+    if (entry.sender.type === 'assistant' && this.#reply) this.#endReply(this.#reply.id);
     this.#tell({ type: 'entry', entry });
     this.#checkCaughtUp();
   }
