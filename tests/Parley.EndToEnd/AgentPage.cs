@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 namespace Parley.EndToEnd;
 
 /// <summary>What an agent or administrator does in the console.</summary>
-internal sealed class AgentPage(IPage page, Uri server)
+internal sealed class AgentPage(IPage page, Uri server, Screens screens)
 {
     public const string Email = "ada@example.com";
 
@@ -19,7 +19,7 @@ internal sealed class AgentPage(IPage page, Uri server)
         await page.GetByLabel("User name").FillAsync("ada");
         await page.GetByLabel("Email").FillAsync(Email);
         await page.GetByRole(AriaRole.Textbox, new() { Name = "Password" }).FillAsync(password);
-        await Browser.LookAsync(page, "setup");
+        await screens.LookAsync(page, "setup");
         await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
         await Assertions.Expect(page.GetByText("No conversations yet")).ToBeVisibleAsync();
     }
@@ -30,16 +30,16 @@ internal sealed class AgentPage(IPage page, Uri server)
         await GoAsync("/settings/providers");
         await page.GetByRole(AriaRole.Button, new() { Name = "Add provider" }).First.ClickAsync();
         var form = page.GetByRole(AriaRole.Dialog);
-        await form.GetByRole(AriaRole.Textbox, new() { Name = "Kind" }).ClickAsync();
+        await form.GetByRole(AriaRole.Combobox, new() { Name = "Kind" }).ClickAsync();
         await page.GetByRole(AriaRole.Option, new() { Name = "Simulator" }).ClickAsync();
         await form.GetByLabel("First token after").FillAsync("100");
         await form.GetByLabel("Tokens per second").FillAsync("20");
         await form.GetByLabel("Tokens per answer").FillAsync("60");
-        await Browser.LookAsync(page, "provider");
+        await screens.LookAsync(page, "provider");
         await form.GetByRole(AriaRole.Button, new() { Name = "Save" }).ClickAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Test", Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Test", Exact = true }).First.ClickAsync();
         await Assertions.Expect(page.GetByText("answered in")).ToBeVisibleAsync();
-        await Browser.LookAsync(page, "providers");
+        await screens.LookAsync(page, "providers");
     }
 
     /// <summary>The line that the administrator is told to paste.</summary>
@@ -48,7 +48,7 @@ internal sealed class AgentPage(IPage page, Uri server)
         await GoAsync("/settings/widget");
         var snippet = page.GetByText("<script").First;
         await Assertions.Expect(snippet).ToBeVisibleAsync();
-        await Browser.LookAsync(page, "widget-settings");
+        await screens.LookAsync(page, "widget-settings");
         return await snippet.InnerTextAsync();
     }
 
@@ -57,7 +57,7 @@ internal sealed class AgentPage(IPage page, Uri server)
         await GoAsync("/inbox?view=waiting");
         var row = page.GetByRole(AriaRole.Link).Filter(new() { HasText = lastMessage });
         await Assertions.Expect(row).ToBeVisibleAsync();
-        await Browser.LookAsync(page, "inbox-waiting");
+        await screens.LookAsync(page, "inbox-waiting");
         await row.ClickAsync();
         await Assertions.Expect(Timeline).ToBeVisibleAsync();
     }
@@ -65,7 +65,7 @@ internal sealed class AgentPage(IPage page, Uri server)
     public async Task TakeOverAsync()
     {
         await page.GetByRole(AriaRole.Button, new() { Name = "Take over" }).First.ClickAsync();
-        await Assertions.Expect(page.GetByText("With you")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("With you").First).ToBeVisibleAsync();
     }
 
     public Task GiveBackAsync() => page.GetByRole(AriaRole.Button, new() { Name = "Give back to the AI" }).ClickAsync();
@@ -74,17 +74,20 @@ internal sealed class AgentPage(IPage page, Uri server)
 
     public async Task ReplyAsync(string text)
     {
-        await page.GetByRole(AriaRole.Radio, new() { Name = "Reply" }).CheckAsync(new() { Force = true });
+        await ChooseAsync("Reply");
         await PostAsync("Write a message", text);
     }
 
     public async Task NoteAsync(string text)
     {
-        await page.GetByRole(AriaRole.Radio, new() { Name = "Note" }).CheckAsync(new() { Force = true });
+        await ChooseAsync("Note");
         await PostAsync("Write a note that only your team sees", text);
     }
 
     public Task SeeAsync(string text) => Assertions.Expect(Timeline.GetByText(text).First).ToBeVisibleAsync();
+
+    private Task ChooseAsync(string what) =>
+        page.GetByRole(AriaRole.Radiogroup, new() { Name = "What to write" }).GetByText(what, new() { Exact = true }).ClickAsync();
 
     private async Task PostAsync(string field, string text)
     {

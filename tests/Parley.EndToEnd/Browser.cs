@@ -10,11 +10,6 @@ internal sealed class Browser : IAsyncDisposable
         "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     ];
 
-    private static readonly string[] _wcag = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-
-    private static readonly Lazy<string> _axe =
-        new(() => File.ReadAllText(Path.Combine(Checkout.Root, "web", "node_modules", "axe-core", "axe.min.js")));
-
     private readonly IPlaywright _playwright;
     private readonly IBrowser _browser;
 
@@ -44,22 +39,6 @@ internal sealed class Browser : IAsyncDisposable
         });
         context.SetDefaultTimeout(20_000);
         return await context.NewPageAsync();
-    }
-
-    /// <summary>Looks at what is shown now: keeps a picture of it, and fails on whatever axe finds against WCAG 2.2 AA.</summary>
-    public static async Task LookAsync(IPage page, string name)
-    {
-        await page.ScreenshotAsync(new() { Path = Path.Combine(Checkout.Screenshots, $"{name}.png") });
-        await page.EvaluateAsync(_axe.Value);
-        var found = await page.EvaluateAsync<string[]>(
-            """
-            async (tags) => {
-              const { violations } = await axe.run(document, { runOnly: tags });
-              return violations.map((rule) => `${rule.id}: ${rule.nodes.map((node) => `${node.target.flat().join(' ')} ${node.any[0]?.message ?? ''}`).join('; ')}`);
-            }
-            """,
-            _wcag);
-        Assert.True(found.Length == 0, $"{name}: {string.Join('\n', found)}");
     }
 
     public async ValueTask DisposeAsync()

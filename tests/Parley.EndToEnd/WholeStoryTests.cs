@@ -14,7 +14,8 @@ public sealed class WholeStoryTests
         await using var server = new ServerProcess();
         await server.StartAsync();
         await using var browser = await Browser.StartAsync();
-        var agent = new AgentPage(await browser.NewPersonAsync(), server.Address);
+        var screens = new Screens();
+        var agent = new AgentPage(await browser.NewPersonAsync(), server.Address, screens);
 
         // The first start: an account, an AI, the line to paste
         await agent.SetUpAsync(await server.SetupLinkAsync(), _password);
@@ -25,10 +26,10 @@ public sealed class WholeStoryTests
         // A visitor writes; the AI's answer streams in, and goes on after a reload
         var visitor = new VisitorPage(await browser.NewPersonAsync());
         await visitor.OpenAsync(site.Address);
-        await Browser.LookAsync(visitor.Page, "widget-greeting");
+        await screens.LookAsync(visitor.Page, "widget-greeting");
         await visitor.WriteAsync("Where is my order 1042?");
         var before = await visitor.SeeAnswerBeginAsync();
-        await Browser.LookAsync(visitor.Page, "widget-streaming");
+        await screens.LookAsync(visitor.Page, "widget-streaming");
         await visitor.OpenAsync(site.Address);
         var after = await visitor.SeeAnswerBeginAsync();
         Assert.StartsWith(before, after, StringComparison.Ordinal);
@@ -40,7 +41,7 @@ public sealed class WholeStoryTests
         await visitor.SeeAsync("You are offline");
         await visitor.WriteAsync("I wrote this in a tunnel");
         await visitor.SeeAsync("Sent as soon as you are back online");
-        await Browser.LookAsync(visitor.Page, "widget-offline");
+        await screens.LookAsync(visitor.Page, "widget-offline");
         await visitor.Page.Context.SetOfflineAsync(false);
         await visitor.SeeStoredAsync("I wrote this in a tunnel");
         await visitor.SeeAnswersAsync(2);
@@ -48,7 +49,7 @@ public sealed class WholeStoryTests
         // A person is asked for, and sees who waits
         await visitor.Page.GetByRole(AriaRole.Button, new() { Name = "Talk to a person" }).ClickAsync();
         await visitor.SeeAsync("You are next in line");
-        await Browser.LookAsync(visitor.Page, "widget-waiting");
+        await screens.LookAsync(visitor.Page, "widget-waiting");
         await agent.OpenWaitingConversationAsync("I wrote this in a tunnel");
         await agent.TakeOverAsync();
         await visitor.SeeAsync("Ada Agent takes over");
@@ -58,10 +59,10 @@ public sealed class WholeStoryTests
         await agent.SeeAsync("Are you a person?");
         await agent.NoteAsync("She sounds impatient");
         await agent.ReplyAsync("I am, and I look for your order");
-        await Browser.LookAsync(agent.Page, "conversation");
+        await screens.LookAsync(agent.Page, "conversation");
         await visitor.SeeAsync("I am, and I look for your order");
         await Assertions.Expect(visitor.Page.GetByText("She sounds impatient")).ToHaveCountAsync(0);
-        await Browser.LookAsync(visitor.Page, "widget-agent");
+        await screens.LookAsync(visitor.Page, "widget-agent");
 
         // Given back, the AI answers again; the server is killed in the middle, and the conversation goes on
         await agent.GiveBackAsync();
@@ -70,7 +71,7 @@ public sealed class WholeStoryTests
         await visitor.SeeAnswerBeginAsync();
         await server.KillAsync();
         await visitor.SeeAsync("Connection lost");
-        await Browser.LookAsync(visitor.Page, "widget-server-gone");
+        await screens.LookAsync(visitor.Page, "widget-server-gone");
         await visitor.WriteAsync("Did you fall asleep?");
         await server.StartAsync();
         await visitor.SeeStoredAsync("Did you fall asleep?");
@@ -84,13 +85,14 @@ public sealed class WholeStoryTests
         await agent.ResolveAsync();
         await visitor.SeeAsync("How did we do?");
         await visitor.Page.GetByRole(AriaRole.Radio, new() { Name = "5 stars" }).CheckAsync();
-        await Browser.LookAsync(visitor.Page, "widget-rating");
+        await screens.LookAsync(visitor.Page, "widget-rating");
         await visitor.Page.GetByRole(AriaRole.Button, new() { Name = "Send rating" }).ClickAsync();
         await visitor.SeeAsync("You gave 5 of 5 stars");
         await agent.SeeAsync("Rated");
-        await Browser.LookAsync(agent.Page, "conversation-rated");
+        await screens.LookAsync(agent.Page, "conversation-rated");
 
         await AssertTimelineAsync(api, visitor);
+        screens.AssertAccessible();
     }
 
     /// <summary>No hole, no repeat, everything that was written exactly once, and no word of the AI while a person had the conversation.</summary>

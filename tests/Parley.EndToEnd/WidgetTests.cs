@@ -3,8 +3,12 @@ using Microsoft.Playwright;
 namespace Parley.EndToEnd;
 
 /// <summary>The widget on somebody else's page, by keyboard, on a phone, in the dark, in Chinese, in two tabs.</summary>
-public sealed class WidgetTests(Installation installation) : IClassFixture<Installation>
+public sealed class WidgetTests(Installation installation) : IClassFixture<Installation>, IDisposable
 {
+    private readonly Screens _screens = new();
+
+    public void Dispose() => _screens.AssertAccessible();
+
     [Fact]
     public async Task Escape_closes_the_sheet_and_the_button_has_the_focus_again()
     {
@@ -28,7 +32,7 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
         var box = await visitor.Sheet.BoundingBoxAsync();
         Assert.NotNull(box);
         Assert.Equal((0, 0, 390, 844), (box.X, box.Y, box.Width, box.Height));
-        await Browser.LookAsync(visitor.Page, "widget-phone-dark");
+        await _screens.LookAsync(visitor.Page, "widget-phone-dark");
 
         for (var i = 0; i < 12; i++)
         {
@@ -55,7 +59,7 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
         await Assertions.Expect(page.Locator(".message.mine[data-seq]")).ToHaveCountAsync(1);
         await Assertions.Expect(page.Locator(".message.theirs[data-seq]")).ToHaveCountAsync(1);
         await Assertions.Expect(field).ToHaveValueAsync("");
-        await Browser.LookAsync(page, "widget-phone-chinese");
+        await _screens.LookAsync(page, "widget-phone-chinese");
     }
 
     [Fact]
@@ -89,7 +93,7 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
         await visitor.Field.FillAsync("Here it is");
         await visitor.Page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
         await visitor.SeeStoredAsync("Here it is");
-        await Browser.LookAsync(visitor.Page, "widget-file");
+        await _screens.LookAsync(visitor.Page, "widget-file");
 
         var address = await visitor.Page.GetByRole(AriaRole.Link, new() { Name = "Open receipt.txt" }).GetAttributeAsync("href");
         using var http = new HttpClient();
@@ -113,7 +117,7 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
 
         await Assertions.Expect(visitor.Page.GetByRole(AriaRole.Button, new() { Name = "Open chat, 1 unread" })).ToBeVisibleAsync();
         await Assertions.Expect(visitor.Page).ToHaveTitleAsync("It arrives tomorrow");
-        await Browser.LookAsync(visitor.Page, "widget-unread");
+        await _screens.LookAsync(visitor.Page, "widget-unread");
     }
 
     [Fact]
@@ -125,6 +129,6 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
         await visitor.WriteAsync("Which tea do you like?");
 
         await visitor.SeeAnswersAsync(1);
-        await Browser.LookAsync(visitor.Page, "demo");
+        await _screens.LookAsync(visitor.Page, "demo");
     }
 }

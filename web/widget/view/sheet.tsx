@@ -114,6 +114,7 @@ export class Sheet extends Component<Props, State> {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keyboard must get in
           tabIndex={0}
           onScroll={() => this.#scrolled()}
+          onLoadCapture={() => this.#following && this.#toEnd()} // a picture has come, and made the list longer
         >
           {phase.kind === 'loading' && view.entries.length === 0 ? (
             <p class="loading">{words.loading}</p>

@@ -86,7 +86,13 @@ function SignedIn() {
           <Outlet />
         </div>
       </div>
-      <Modal opened={help} onClose={() => setHelp(false)} title={t('shell.shortcuts')} size="lg">
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={help}
+        onClose={() => setHelp(false)}
+        title={t('shell.shortcuts')}
+        size="lg"
+      >
         <ShortcutHelp />
       </Modal>
     </div>

@@ -24,6 +24,7 @@ export const readableColors: CSSVariablesResolver = () => ({
     '--mantine-color-orange-light-color': '#9c3605',
     '--mantine-color-teal-light-color': '#07694a',
     '--mantine-color-indigo-light-color': '#364fc7',
+    '--mantine-color-indigo-light-hover': '#cdd7ff',
     '--mantine-color-gray-light-color': '#495057',
     '--mantine-color-green-light-color': '#1d6a31',
     '--mantine-color-blue-light-color': '#1557a0',

@@ -2,6 +2,7 @@ export const en = {
   common: {
     back: 'Back',
     cancel: 'Cancel',
+    close: 'Close',
     copied: 'Copied',
     copy: 'Copy',
     delete: 'Delete',

@@ -5,6 +5,7 @@ export const zhCn: Translation<typeof en> = {
   common: {
     back: '返回',
     cancel: '取消',
+    close: '关闭',
     copied: '已复制',
     copy: '复制',
     delete: '删除',

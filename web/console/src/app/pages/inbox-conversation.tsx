@@ -42,7 +42,14 @@ export function InboxConversation() {
           {panel}
         </aside>
       )}
-      <Drawer opened={drawer} onClose={() => setDrawer(false)} position="right" size={340} title={t('contacts.one')}>
+      <Drawer
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={drawer}
+        onClose={() => setDrawer(false)}
+        position="right"
+        size={340}
+        title={t('contacts.one')}
+      >
         {panel}
       </Drawer>
     </>

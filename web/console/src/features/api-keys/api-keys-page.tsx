@@ -43,7 +43,13 @@ export function ApiKeysPage() {
           <KeyCard key={key.id} apiKey={key} />
         ))}
       </Stack>
-      <Modal opened={adding} onClose={() => setAdding(false)} title={t('apiKeys.add')} closeOnClickOutside={false}>
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={adding}
+        onClose={() => setAdding(false)}
+        title={t('apiKeys.add')}
+        closeOnClickOutside={false}
+      >
         <NewKey onDone={() => setAdding(false)} />
       </Modal>
     </Page>

@@ -58,7 +58,13 @@ export function AssistantMenu({ conversation, onDeleted }: { conversation: Conve
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      <Modal opened={renaming} onClose={() => setRenaming(false)} title={t('assistant.rename')} size="sm">
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={renaming}
+        onClose={() => setRenaming(false)}
+        title={t('assistant.rename')}
+        size="sm"
+      >
         <form
           onSubmit={(event) => {
             event.preventDefault();

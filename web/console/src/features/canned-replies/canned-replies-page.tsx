@@ -66,6 +66,7 @@ export function CannedRepliesPage() {
         ))}
       </Stack>
       <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
         opened={editing.kind !== 'none'}
         onClose={() => setEditing({ kind: 'none' })}
         title={editing.kind === 'existing' ? `/${editing.reply.shortcut}` : t('cannedReplies.add')}

@@ -81,7 +81,12 @@ export function ContactsPage() {
         </Table>
       )}
       <LoadMore query={contacts} />
-      <Modal opened={adding} onClose={() => setAdding(false)} title={t('contacts.add')}>
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={adding}
+        onClose={() => setAdding(false)}
+        title={t('contacts.add')}
+      >
         <ContactForm
           onDone={(saved) => {
             setAdding(false);

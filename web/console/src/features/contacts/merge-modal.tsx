@@ -28,6 +28,7 @@ export function MergeModal({ contact, opened, onClose }: { contact: Contact; ope
   });
   return (
     <Modal
+      closeButtonProps={{ 'aria-label': t('common.close') }}
       opened={opened}
       onClose={onClose}
       title={t('contacts.mergeTitle', { name: contact.name ?? t('common.visitor') })}

@@ -36,7 +36,14 @@ export function AttachmentList({ attachments }: { attachments: readonly Attachme
           </a>
         ),
       )}
-      <Modal opened={shown !== null} onClose={() => setShown(null)} title={shown?.name} size="auto" centered>
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={shown !== null}
+        onClose={() => setShown(null)}
+        title={shown?.name}
+        size="auto"
+        centered
+      >
         {shown && <img className={classes.full} src={fileUrl(shown.url)} alt={shown.name} />}
       </Modal>
     </div>

@@ -60,7 +60,13 @@ export function MoreMenu({ conversation, does }: { conversation: Conversation; d
           )}
         </Menu.Dropdown>
       </Menu>
-      <Modal opened={tagging} onClose={() => setTagging(false)} title={t('conversation.tags')} size="sm">
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={tagging}
+        onClose={() => setTagging(false)}
+        title={t('conversation.tags')}
+        size="sm"
+      >
         <TagsForm tags={conversation.tags} does={does} onDone={() => setTagging(false)} />
       </Modal>
     </>

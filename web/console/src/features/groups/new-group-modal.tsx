@@ -32,7 +32,12 @@ export function NewGroupModal({ opened, onClose }: { opened: boolean; onClose: (
     meta: { inline: true },
   });
   return (
-    <Modal opened={opened} onClose={onClose} title={t('groups.new')}>
+    <Modal
+      closeButtonProps={{ 'aria-label': t('common.close') }}
+      opened={opened}
+      onClose={onClose}
+      title={t('groups.new')}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();

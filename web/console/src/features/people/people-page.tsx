@@ -68,7 +68,12 @@ export function PeoplePage() {
         </Table>
       )}
       <LoadMore query={users} />
-      <Modal opened={adding} onClose={() => setAdding(false)} title={t('people.add')}>
+      <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
+        opened={adding}
+        onClose={() => setAdding(false)}
+        title={t('people.add')}
+      >
         <NewPersonForm onDone={() => setAdding(false)} />
       </Modal>
     </Page>

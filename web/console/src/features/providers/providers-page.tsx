@@ -51,6 +51,7 @@ export function ProvidersPage() {
       </Stack>
       {providers.data && providers.data.length > 0 && <RoutesEditor />}
       <Modal
+        closeButtonProps={{ 'aria-label': t('common.close') }}
         opened={editing.kind !== 'none'}
         onClose={close}
         title={editing.kind === 'existing' ? editing.provider.name : t('providers.add')}
