@@ -40,6 +40,10 @@ internal sealed class VisitorPage(IPage page)
 
     public Task SeeAsync(string text) => Assertions.Expect(Sheet.GetByText(text).First).ToBeVisibleAsync();
 
+    /// <summary>Within the shadow tree; whether the window has the system's focus depends on what other windows a test has open.</summary>
+    public static async Task SeeFocusAsync(ILocator locator) =>
+        await locator.Page.WaitForFunctionAsync("element => element.getRootNode().activeElement === element", await locator.ElementHandleAsync());
+
     /// <summary>Until there is an answer that is done, with <paramref name="count"/> of them in all.</summary>
     public async Task SeeAnswersAsync(int count)
     {

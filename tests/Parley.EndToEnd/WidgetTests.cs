@@ -15,12 +15,12 @@ public sealed class WidgetTests(Installation installation) : IClassFixture<Insta
         await using var site = await ForeignPage.ServeAsync(installation.Snippet, installation.Server.Address);
         var visitor = new VisitorPage(await installation.Browser.NewPersonAsync());
         await visitor.OpenAsync(site.Address);
-        await Assertions.Expect(visitor.Field).ToBeFocusedAsync();
+        await VisitorPage.SeeFocusAsync(visitor.Field);
 
         await visitor.Page.Keyboard.PressAsync("Escape");
 
         await Assertions.Expect(visitor.Sheet).ToHaveCountAsync(0);
-        await Assertions.Expect(visitor.Launcher).ToBeFocusedAsync();
+        await VisitorPage.SeeFocusAsync(visitor.Launcher);
     }
 
     [Fact]
