@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import type { Entry } from '@shared/api-types';
-import { createRef, render } from 'preact';
+import { render } from 'preact';
 import { VisitorApi } from './api';
 import { Chat, type ChatView } from './chat';
 import type { Host, Panel } from './host';
@@ -13,7 +13,6 @@ import { language } from './words';
 export function mount(host: Host): Panel {
   const words = language(host.locale);
   const container = document.createElement('div');
-  const sheet = createRef<Sheet>();
   const narrow = matchMedia('(max-width: 480px)');
   let open = false;
   let announcement = '';
@@ -44,7 +43,6 @@ export function mount(host: Host): Panel {
     render(
       open ? (
         <Sheet
-          ref={sheet}
           view={view}
           words={words}
           config={host.config}
@@ -92,7 +90,6 @@ export function mount(host: Host): Panel {
     host.shown(true);
     draw();
     look();
-    sheet.current?.focus();
     host.tell('open', undefined);
   }
 

@@ -1,13 +1,14 @@
 /** @jsxImportSource preact */
 import type { Attachment } from '@shared/api-types';
 import type { Draft } from '@shared/socket';
-import { Component, createRef } from 'preact';
+import { Component, createRef, type RefObject } from 'preact';
 import { Refused } from '../api';
 import type { Language } from '../words';
 import { Icon } from './icons';
 
 type Props = {
   words: Language;
+  field: RefObject<HTMLTextAreaElement | null>;
   /** Zero when not known. */
   maxFileBytes: number;
   typing(): void;
@@ -31,16 +32,11 @@ const maxLength = 8_000;
 /** Enter sends, Shift+Enter begins a line, and an input method keeps its Enter to itself. */
 export class Composer extends Component<Props, State> {
   override state: State = { text: '', files: [], problem: null };
-  #field = createRef<HTMLTextAreaElement>();
   #picker = createRef<HTMLInputElement>();
   #lastKey = 0;
 
-  focus() {
-    this.#field.current?.focus();
-  }
-
   override componentDidUpdate() {
-    const field = this.#field.current;
+    const field = this.props.field.current;
     if (!field) return;
     field.style.height = 'auto';
     field.style.height = `${Math.min(field.scrollHeight + 2, 140)}px`;
@@ -93,7 +89,7 @@ export class Composer extends Component<Props, State> {
             onChange={(event) => this.#picked(event.currentTarget)}
           />
           <textarea
-            ref={this.#field}
+            ref={this.props.field}
             rows={1}
             value={text}
             maxLength={maxLength}
@@ -134,7 +130,7 @@ export class Composer extends Component<Props, State> {
     });
     for (const chosen of files) this.#release(chosen);
     this.setState({ text: '', files: [], problem: null });
-    this.focus();
+    this.props.field.current?.focus();
   }
 
   #pasted(event: ClipboardEvent) {
@@ -147,7 +143,7 @@ export class Composer extends Component<Props, State> {
   #picked(picker: HTMLInputElement) {
     this.#choose([...(picker.files ?? [])]);
     picker.value = '';
-    this.focus();
+    this.props.field.current?.focus();
   }
 
   #choose(files: File[]) {
@@ -194,7 +190,7 @@ export class Composer extends Component<Props, State> {
   #remove(chosen: Chosen) {
     this.#release(chosen);
     this.setState(({ files }) => ({ files: files.filter((one) => one.key !== chosen.key), problem: null }));
-    this.focus();
+    this.props.field.current?.focus();
   }
 
   #release(chosen: Chosen) {

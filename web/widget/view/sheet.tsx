@@ -38,18 +38,19 @@ export class Sheet extends Component<Props, State> {
   override state: State = { asking: 'no', below: 0 };
   #sheet = createRef<HTMLElement>();
   #scroller = createRef<HTMLDivElement>();
-  #composer = createRef<Composer>();
+  #field = createRef<HTMLTextAreaElement>();
   #anew = createRef<HTMLButtonElement>();
   #following = true;
 
   /** On a phone the heading, so that the keyboard does not cover what there is to read. */
-  focus() {
-    if (this.props.full || !this.#composer.current) this.#sheet.current?.focus();
-    else this.#composer.current.focus();
+  #focus() {
+    const field = this.props.full ? null : this.#field.current;
+    (field ?? this.#sheet.current)?.focus();
   }
 
   override componentDidMount() {
     this.#toEnd();
+    this.#focus();
   }
 
   override getSnapshotBeforeUpdate(before: Props) {
@@ -64,7 +65,7 @@ export class Sheet extends Component<Props, State> {
     const { view } = this.props;
     // The composer has gone, and with it perhaps the focus.
     if (view.phase.kind === 'over' && before.view.phase.kind !== 'over') this.#anew.current?.focus();
-    if (before.view.phase.kind === 'over' && view.phase.kind !== 'over') this.focus();
+    if (before.view.phase.kind === 'over' && view.phase.kind !== 'over') this.#focus();
     if (!scroller) return;
     if (fromEnd !== null) scroller.scrollTop = scroller.scrollHeight - fromEnd;
     else if (this.#following || view.unsent.length > before.view.unsent.length) this.#toEnd();
@@ -159,7 +160,7 @@ export class Sheet extends Component<Props, State> {
               </button>
             )}
             <Composer
-              ref={this.#composer}
+              field={this.#field}
               words={words}
               maxFileBytes={config.max_file_bytes}
               post={actions.post}
@@ -178,7 +179,7 @@ export class Sheet extends Component<Props, State> {
   #ask() {
     this.setState({ asking: 'yes' });
     this.props.actions.askForPerson().then(
-      () => this.#composer.current?.focus(),
+      () => this.#field.current?.focus(),
       () => this.setState({ asking: 'failed' }),
     );
   }
