@@ -8,6 +8,7 @@ namespace Parley.Load.Figures;
 internal static class FanOut
 {
     private const int Connections = 1_000;
+    private static readonly TimeSpan _warmUp = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _openLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _drainLimit = TimeSpan.FromSeconds(5);
 
@@ -17,6 +18,9 @@ internal static class FanOut
 
     public static async Task MeasureAsync(IReadOnlyList<RoomServer> servers, Options options, Report report, CancellationToken cancellationToken)
     {
+        // A server that runs for days has its hot path compiled; each gets the same time for that.
+        foreach (var server in servers)
+            await RunAsync(server, roomSize: 10, _warmUp, static _ => { }, swarm => swarm.Pace(options.Rate / 10.0, _warmUp), cancellationToken);
         List<Run> offered = [], saturated = [];
         foreach (var roomSize in options.Rooms)
         {

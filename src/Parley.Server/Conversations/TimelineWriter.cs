@@ -12,6 +12,7 @@ internal sealed partial class TimelineWriter : IDisposable
 {
     private const int BusyBatch = 4;
     private const int MaxTries = 3;
+    private const int FirstReplan = 1_000;
 
     private readonly NpgsqlDataSource _database;
     private readonly TimelineDelivery _delivery;
@@ -28,6 +29,8 @@ internal sealed partial class TimelineWriter : IDisposable
 
     private NpgsqlConnection? _connection;
     private NpgsqlBatch? _append;
+    private long _appended;
+    private long _replanAt = FirstReplan;
     private Draft? _next;
     private Task _storing = Task.CompletedTask;
     private Task _telling = Task.CompletedTask;
@@ -161,6 +164,7 @@ internal sealed partial class TimelineWriter : IDisposable
             await rows.NextResultAsync();   // reads to the end, where a failed commit would show
         }
         _metrics.Stored(drafts.Count, _time.GetElapsedTime(started));
+        await ReplanAsync(drafts.Count);
         return stored;
     }
 
@@ -233,6 +237,20 @@ internal sealed partial class TimelineWriter : IDisposable
         _append = _columns.CreateBatch(_connection);
         await _append.PrepareAsync();
         return _append;
+    }
+
+    /// <summary>
+    /// A plan made while the log was nearly empty looks a client id up by reading the whole conversation. It is made anew as the log grows, until the
+    /// database has statistics and does so by itself.
+    /// </summary>
+    private async ValueTask ReplanAsync(int appended)
+    {
+        _appended += appended;
+        if (_appended < _replanAt)
+            return;
+        _replanAt *= 10;
+        await using var discard = new NpgsqlCommand("discard plans", _connection);
+        await discard.ExecuteNonQueryAsync();
     }
 
     private async Task CloseConnectionAsync()
