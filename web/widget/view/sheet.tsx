@@ -40,7 +40,10 @@ export class Sheet extends Component<Props, State> {
   #scroller = createRef<HTMLDivElement>();
   #field = createRef<HTMLTextAreaElement>();
   #anew = createRef<HTMLButtonElement>();
+  #content = createRef<HTMLDivElement>();
   #following = true;
+  /** A picture has come, a form has opened, the composer has grown: the end stays in sight. */
+  #resized = new ResizeObserver(() => this.#following && this.#toEnd());
 
   /** On a phone the heading, so that the keyboard does not cover what there is to read. */
   #focus() {
@@ -51,6 +54,11 @@ export class Sheet extends Component<Props, State> {
   override componentDidMount() {
     this.#toEnd();
     this.#focus();
+    for (const part of [this.#scroller.current, this.#content.current]) if (part) this.#resized.observe(part);
+  }
+
+  override componentWillUnmount() {
+    this.#resized.disconnect();
   }
 
   override getSnapshotBeforeUpdate(before: Props) {
@@ -115,25 +123,26 @@ export class Sheet extends Component<Props, State> {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: who scrolls with the keyboard must get in
           tabIndex={0}
           onScroll={() => this.#scrolled()}
-          onLoadCapture={() => this.#following && this.#toEnd()} // a picture has come, and made the list longer
         >
-          {phase.kind === 'loading' && view.entries.length === 0 ? (
-            <p class="loading">{words.loading}</p>
-          ) : (
-            <MessageList view={view} words={words} greeting={config.greeting || words.greeting} actions={actions} />
-          )}
-          <div role="status">
-            {conversation?.handler === 'queue' && !over && (
-              <div class="card queue">
-                <strong>{words.waiting}</strong>
-                <p>{position(conversation.queue_position, words)}</p>
-                <p>{words.writeMeanwhile}</p>
-              </div>
+          <div ref={this.#content}>
+            {phase.kind === 'loading' && view.entries.length === 0 ? (
+              <p class="loading">{words.loading}</p>
+            ) : (
+              <MessageList view={view} words={words} greeting={config.greeting || words.greeting} actions={actions} />
+            )}
+            <div role="status">
+              {conversation?.handler === 'queue' && !over && (
+                <div class="card queue">
+                  <strong>{words.waiting}</strong>
+                  <p>{position(conversation.queue_position, words)}</p>
+                  <p>{words.writeMeanwhile}</p>
+                </div>
+              )}
+            </div>
+            {conversation?.status === 'resolved' && !conversation.rating && !over && (
+              <Rating key={conversation.id} words={words} rate={actions.rate} />
             )}
           </div>
-          {conversation?.status === 'resolved' && !conversation.rating && !over && (
-            <Rating key={conversation.id} words={words} rate={actions.rate} />
-          )}
         </div>
         {below > 0 && (
           <button type="button" class="below" onClick={() => this.#toEnd()}>
