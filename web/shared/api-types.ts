@@ -197,6 +197,30 @@ export type Contact = {
   conversations: number;
 };
 
+type Spread = { median: number | null; p90: number | null };
+
+export type Overview = {
+  from: string;
+  to: string;
+  conversations: number;
+  messages: number;
+  resolved: number;
+  ai_resolution_rate: number | null;
+  first_response_s: Spread;
+  resolution_s: Spread;
+  rating: number | null;
+  calls: Record<string, number>;
+  per_agent: {
+    id: string;
+    name: string;
+    conversations: number;
+    messages: number;
+    resolved: number;
+    first_response_s: Spread;
+  }[];
+  per_day: { date: string; conversations: number; messages: number }[];
+};
+
 export type CannedReply = { id: string; shortcut: string; body: string; created_at: string; updated_at: string };
 
 export type WidgetConfig = {

@@ -163,6 +163,11 @@ const organisation = createRoute({
   path: 'organisation',
   component: lazyRouteComponent(() => import('@/features/people/organisation-page'), 'OrganisationPage'),
 });
+const statistics = createRoute({
+  getParentRoute: () => settings,
+  path: 'statistics',
+  component: lazyRouteComponent(() => import('@/features/statistics/statistics-page'), 'StatisticsPage'),
+});
 const audit = createRoute({
   getParentRoute: () => settings,
   path: 'audit',
@@ -195,6 +200,7 @@ const routeTree = root.addChildren([
       widget,
       apiKeys,
       organisation,
+      statistics,
       audit,
     ]),
   ]),

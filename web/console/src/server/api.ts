@@ -15,6 +15,7 @@ import type {
   InboxCounts,
   InboxView,
   Model,
+  Overview,
   Page,
   Person,
   Priority,
@@ -121,6 +122,7 @@ export const api = {
   updateTenant: (change: Partial<Pick<Tenant, 'name' | 'registration' | 'max_file_bytes' | 'allowed_file_types'>>) =>
     patch<Tenant>('/tenant', change),
 
+  overview: (query: { from: string }) => get<Overview>('/stats/overview', query),
   audit: (query: Query) => get<Page<AuditEntry>>('/audit', query),
 
   conversations: (filter: ConversationFilter, cursor?: string, limit = 50) =>

@@ -54,6 +54,11 @@ export const queries = {
       ...pages,
     }),
   contact: (id: string) => queryOptions({ queryKey: ['contacts', id], queryFn: () => api.contact(id) }),
+  overview: (days: number) =>
+    queryOptions({
+      queryKey: ['overview', days],
+      queryFn: () => api.overview({ from: new Date(Date.now() - days * 86_400_000).toISOString() }),
+    }),
   audit: (filter: Record<string, string | undefined>) =>
     infiniteQueryOptions({
       queryKey: ['audit', filter],

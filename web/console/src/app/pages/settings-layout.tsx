@@ -1,6 +1,7 @@
 import { NavLink, Title } from '@mantine/core';
 import {
   IconBuilding,
+  IconChartBar,
   IconClipboardList,
   IconDevices,
   IconKey,
@@ -23,6 +24,7 @@ const pages = [
   { to: '/settings/widget', name: 'widget', icon: IconWorldWww, role: 'admin' },
   { to: '/settings/providers', name: 'providers', icon: IconSparkles, role: 'admin' },
   { to: '/settings/api-keys', name: 'apiKeys', icon: IconKey, role: 'admin' },
+  { to: '/settings/statistics', name: 'statistics', icon: IconChartBar, role: 'supervisor' },
   { to: '/settings/audit', name: 'audit', icon: IconClipboardList, role: 'supervisor' },
   { to: '/settings/organisation', name: 'organisation', icon: IconBuilding, role: 'admin' },
 ] as const;
