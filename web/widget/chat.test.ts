@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import type { Entry, VisitorConversation, WidgetSession } from '@shared/api-types';
 import { FakeSocket, FakeSurroundings } from '@shared/fake-socket';
 import { beforeEach, expect, it, vi } from 'vitest';

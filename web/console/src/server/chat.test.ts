@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import type { Sender } from '@shared/api-types';
 import type { Unsent } from '@shared/socket';
 import { describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+// @vitest-environment jsdom
 import type { Conversation } from '@shared/api-types';
 import { describe, expect, it } from 'vitest';
 import { belongs } from './inbox-filter';
