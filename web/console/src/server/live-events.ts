@@ -77,8 +77,15 @@ export function place(list: Conversations, conversation: Conversation, belongsHe
 
 /** Into a timeline that is loaded and at its end; any other is filled by its own socket when it opens. */
 function writeEntry(entry: Entry, me: string): void {
-  const known = queryClient.getQueryData(queries.conversation(entry.conversation_id).queryKey);
+  const conversation = queries.conversation(entry.conversation_id);
+  const known = queryClient.getQueryData(conversation.queryKey);
   if (known) store(withEntry(known, entry, me), me);
+  // The first that is heard of it. Should it fail, the next message asks again.
+  else
+    queryClient.fetchQuery(conversation).then(
+      (found) => writeConversation(found, me),
+      () => undefined,
+    );
   queryClient.setQueryData<Timeline>(timelineKey(entry.conversation_id), (timeline) =>
     timeline && lastSeq(timeline) === entry.seq - 1 ? appendEntry(timeline, entry) : timeline,
   );
