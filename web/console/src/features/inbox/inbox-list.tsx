@@ -109,8 +109,11 @@ function Rows({ ids, selectedId, search, hasMore, loadMore }: RowsProps) {
     const from = order.indexOf(focused ?? selectedId ?? '');
     const to = Math.max(0, Math.min(order.length - 1, from + step));
     virtual.scrollToIndex(to);
-    const id = order[to];
-    requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-conversation="${id}"]`)?.focus());
+    const row = () => scroller.current?.querySelector<HTMLElement>(`[data-conversation="${order[to]}"]`);
+    // At once where it can be: an Enter may follow in the same moment.
+    const shown = row();
+    if (shown) shown.focus();
+    else requestAnimationFrame(() => row()?.focus());
   };
   useShortcuts({ j: () => move(1), k: () => move(-1) });
 
