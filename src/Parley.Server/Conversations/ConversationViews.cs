@@ -77,24 +77,26 @@ internal sealed record SessionSummary(Guid Id, string State, string? PageUrl);
 internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvider services)
 {
     /// <summary>
-    /// The columns of a view and where they come from. <c>$2</c> is the reader, who may be nobody. The conversations are chosen first, so that
+    /// The columns of a view and where they come from. <c>$2</c> is the reader, who may be nobody. The conversations are <c>chosen</c> first, so that
     /// what is looked up for each is looked up for those of one page.
     /// </summary>
-    private const string Select =
-        """
+    private static readonly string _select =
+        $"""
+        , queue as materialized (
+            -- Looked at when one of the conversations waits, and then once for all of them.
+            select w.id, row_number() over (partition by w.tenant_id order by {WaitingOrder.Of("w")}) as position
+            from conversations w
+            where w.waiting_since is not null and w.deleted_at is null and w.tenant_id in (select tenant_id from chosen)
+        )
         select c.id, c.kind, c.title, c.status, c.handler, c.owner_epoch, c.priority,
                c.assignee_id, coalesce(nullif(a.full_name, ''), a.username, '') as assignee_name,
                c.contact_id, p.name as contact_name, p.email as contact_email,
                c.created_by, c.provider, c.model, c.system_prompt, c.tags, c.last_seq, c.last_activity_at,
                m.seq, m.sender_type, m.sender_id, m.sender_name, m.body, m.kind, m.private, m.created_at,
                u.n, coalesce(r.seq, 0) as my_read_seq, c.waiting_since,
-               case when c.handler = 'queue' and c.status in ('open', 'pending') then (
-                   select 1 + count(*) from conversations w
-                   where w.tenant_id = c.tenant_id and w.waiting_since is not null and w.deleted_at is null
-                     and (array_position(array['urgent', 'high', 'normal', 'low'], w.priority), w.waiting_since, w.id)
-                       < (array_position(array['urgent', 'high', 'normal', 'low'], c.priority), c.waiting_since, c.id)) end as queue_position,
+               case when c.waiting_since is not null then (select q.position from queue q where q.id = c.id) end as queue_position,
                c.rating_score, c.rating_comment, s.id, s.state, s.page_url, c.created_at, c.updated_at, c.deleted_at
-        from ({0}) c
+        from chosen c
         left join users a on a.tenant_id = c.tenant_id and a.id = c.assignee_id
         left join contacts p on p.tenant_id = c.tenant_id and p.id = c.contact_id
         left join conversation_reads r on r.conversation_id = c.id and r.reader_id = $2
@@ -140,7 +142,7 @@ internal sealed class ConversationViews(NpgsqlDataSource database, IServiceProvi
     /// </summary>
     public async Task<List<ConversationResponse>> ListAsync(string tail, IReadOnlyList<NpgsqlParameter> parameters, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(Select.Replace("{0}", $"select c.* from conversations c {tail}", StringComparison.Ordinal));
+        await using var command = database.CreateCommand($"with chosen as materialized (select c.* from conversations c {tail}) {_select}");
         foreach (var parameter in parameters)
             command.Parameters.Add(parameter);
         await using var row = await command.ExecuteReaderAsync(cancellationToken);

@@ -70,8 +70,8 @@ internal static class Statistics
         Add(
             """
             select d.day::date, count(c.id)::int, coalesce(sum(m.n), 0)::int
-            from generate_series(date_trunc('day', $2, 'UTC'), $3 - interval '1 microsecond', interval '1 day', 'UTC') as d (day)
-            left join chosen c on c.created_at >= d.day and c.created_at < d.day + interval '1 day'
+            from generate_series(date_trunc('day', $2 at time zone 'UTC'), ($3 - interval '1 microsecond') at time zone 'UTC', interval '1 day') as d (day)
+            left join chosen c on c.created_at at time zone 'UTC' >= d.day and c.created_at at time zone 'UTC' < d.day + interval '1 day'
             left join lateral (select count(*) as n from timeline_entries e where e.conversation_id = c.id and e.kind <> 'event') m on true
             group by d.day order by d.day
             """);
