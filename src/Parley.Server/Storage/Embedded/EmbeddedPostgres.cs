@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace Parley.Server.Storage.Embedded;
@@ -21,6 +20,8 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     private const UnixFileMode OnlyOwner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
+
+    private static readonly string[] _failures = ["FATAL:", "PANIC:", "error:", "could not", "cannot"];
 
     private static readonly string[] _settings =
     [
@@ -72,6 +73,8 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     /// <summary>The child's process id, while it runs.</summary>
     internal int? ProcessId => _process?.Id;
 
+    private static bool IsPlain(string path) => path.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '.' or '-');
+
     private string Home => new DirectoryInfo(_link).LinkTarget ?? _link;
 
     private string Cluster => Path.Combine(Home, _program!.Major);
@@ -87,11 +90,11 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
         get
         {
             var beside = Path.Combine(_link, "run");
-            if (beside.Length <= 80 && PlainPath().IsMatch(beside))
+            if (beside.Length <= 80 && IsPlain(beside))
                 return beside;
             var name = $"parley-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(_link)).AsSpan(0, 6))}";
             var runtime = Environment.IsPrivilegedProcess ? "/run" : Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
-            return Path.Combine(Directory.Exists(runtime) && runtime.Length < 60 && PlainPath().IsMatch(runtime) ? runtime : "/tmp", name);
+            return Path.Combine(Directory.Exists(runtime) && runtime.Length < 60 && IsPlain(runtime) ? runtime : "/tmp", name);
         }
     }
 
@@ -371,14 +374,8 @@ internal sealed partial class EmbeddedPostgres(DataFolder data, ILogger<Embedded
     private static string Reason(string output)
     {
         var lines = output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        return lines.FirstOrDefault(line => FailureLine().IsMatch(line)) ?? lines.LastOrDefault() ?? "it says nothing.";
+        return lines.FirstOrDefault(line => _failures.Any(word => line.Contains(word, StringComparison.Ordinal))) ?? lines.LastOrDefault() ?? "it says nothing.";
     }
-
-    [GeneratedRegex(@"\b(FATAL|PANIC|error):|could not|cannot", RegexOptions.CultureInvariant)]
-    private static partial Regex FailureLine();
-
-    [GeneratedRegex("^[A-Za-z0-9/_.-]+$", RegexOptions.CultureInvariant)]
-    private static partial Regex PlainPath();
 
     [DllImport("libc", EntryPoint = "kill")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
