@@ -40,17 +40,19 @@ internal static class AccountsModule
     public static void UseTenant(this WebApplication app)
     {
         var requests = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Parley.Requests");
-        app.Use(next => async context =>
+        app.Use(next => context =>
         {
             if (context.User is not Caller caller)
-            {
-                await next(context);
-                return;
-            }
+                return next(context);
             context.RequestServices.GetRequiredService<CurrentTenant>().Id = caller.TenantId;
-            using (requests.BeginScope(new CallerScope(caller)))
-                await next(context);
+            return RequestEnvelope.IsSocket(context) ? next(context) : InScopeAsync(context, next, requests, new CallerScope(caller));
         });
+    }
+
+    private static async Task InScopeAsync(HttpContext context, RequestDelegate next, ILogger requests, CallerScope scope)
+    {
+        using (requests.BeginScope(scope))
+            await next(context);
     }
 
     /// <summary>At the first start: makes the administrator that the environment names, or prints the setup link.</summary>

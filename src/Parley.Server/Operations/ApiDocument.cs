@@ -41,6 +41,7 @@ internal static class ApiDocument
                     Description = "A user's access token, a visitor's token or an API key (`pk_…`).",
                 },
             };
+            document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", document)] = [] }];
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>

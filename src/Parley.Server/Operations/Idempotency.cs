@@ -93,6 +93,9 @@ internal sealed partial class Idempotency(NpgsqlDataSource database, Secrets sec
 
     private static async Task<byte[]> HashBodyAsync(HttpContext context)
     {
+        // A form's parts are divided by a text that is made anew each time; and a file may be larger than what is held here.
+        if (context.Request.HasFormContentType)
+            return SHA256.HashData(Encoding.UTF8.GetBytes($"form {context.Request.ContentLength}"));
         context.Request.EnableBuffering();
         var hash = await SHA256.HashDataAsync(context.Request.Body, context.RequestAborted);
         context.Request.Body.Position = 0;

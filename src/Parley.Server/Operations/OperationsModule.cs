@@ -59,7 +59,8 @@ internal static class OperationsModule
         app.Use(next => context => RequestEnvelope.InvokeAsync(context, next, requests));
         app.UseForwardedHeaders(ProxiesFrom(app.Configuration));
         app.UseExceptionHandler();
-        app.UseStatusCodePages(static status => ProblemOf(status.HttpContext).ExecuteAsync(status.HttpContext));
+        app.UseWhen(static context => !RequestEnvelope.IsSocket(context), static requests =>
+            requests.UseStatusCodePages(static status => ProblemOf(status.HttpContext).ExecuteAsync(status.HttpContext)));
         app.Use(static next => context =>
         {
             // /api is the current version.

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Parley.Server.Operations;
 
@@ -28,12 +29,20 @@ internal sealed class RequestEnvelope
     public static RequestEnvelope Of(HttpContext context) =>
         (RequestEnvelope?)context.Items[typeof(RequestEnvelope)] ?? Open(context);
 
-    public static async Task InvokeAsync(HttpContext context, RequestDelegate next, ILogger logger)
+    public static Task InvokeAsync(HttpContext context, RequestDelegate next, ILogger logger)
     {
         var envelope = Open(context);
         context.Response.OnStarting(static state => ((RequestEnvelope)state).WriteHeadersAsync(), envelope);
+        return IsSocket(context) ? next(context) : InScopeAsync(envelope, next, logger);
+    }
+
+    /// <summary>A socket's request lasts for hours, and there are thousands: nothing waits along with it that can be done without.</summary>
+    public static bool IsSocket(HttpContext context) => context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true };
+
+    private static async Task InScopeAsync(RequestEnvelope envelope, RequestDelegate next, ILogger logger)
+    {
         using (logger.BeginScope(new RequestScope(envelope.RequestId)))
-            await next(context);
+            await next(envelope._context);
     }
 
     private static RequestEnvelope Open(HttpContext context)

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
@@ -111,7 +112,8 @@ public sealed class RoutesTests(RoutesTests.UnlimitedServer server) : IClassFixt
             foreach (var method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"])
             {
                 if (method is not "OPTIONS")
-                    yield return new(method, $"{method} {pattern}", endpoint.RoutePattern, endpoint.Metadata.GetMetadata<Access>());
+                    yield return new(method, $"{method} {pattern}", endpoint.RoutePattern, endpoint.Metadata.GetMetadata<Access>(),
+                        endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes.Contains("multipart/form-data") is true);
             }
         }
     }
@@ -146,7 +148,9 @@ public sealed class RoutesTests(RoutesTests.UnlimitedServer server) : IClassFixt
     private static async Task<HttpResponseMessage> SendAsync(HttpClient client, Route route, Func<string, string> valueOf)
     {
         using var request = new HttpRequestMessage(new HttpMethod(route.Method), PathOf(route, valueOf));
-        if (route.Method is "POST" or "PATCH" or "PUT")
+        if (route.TakesForm)
+            request.Content = new MultipartFormDataContent { { new StringContent("x"), "x" } };
+        else if (route.Method is "POST" or "PATCH" or "PUT")
             request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
@@ -221,7 +225,7 @@ public sealed class RoutesTests(RoutesTests.UnlimitedServer server) : IClassFixt
             ? (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString()
             : null;
 
-    private sealed record Route(string Method, string Name, RoutePattern Pattern, Access? Access);
+    private sealed record Route(string Method, string Name, RoutePattern Pattern, Access? Access, bool TakesForm);
 
     /// <summary>A walk is more than a minute's requests.</summary>
     public sealed class UnlimitedServer : TestServer
