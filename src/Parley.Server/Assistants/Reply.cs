@@ -122,21 +122,22 @@ internal sealed class Replies(NpgsqlDataSource database, TimeProvider time)
         };
     }
 
-    /// <summary>Ends a reply; false when it had ended before.</summary>
+    /// <summary>Ends a reply; false when it had ended before, or another process gives it now.</summary>
     public async Task<bool> EndAsync(
-        Guid replyId, ReplyStatus status, string? code, string? model, string text, int lastIndex, IReadOnlyList<Attempt> attempts, long? messageSeq,
+        Claim claim, ReplyStatus status, string? code, string? model, string text, int lastIndex, IReadOnlyList<Attempt> attempts, long? messageSeq,
         CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
             """
             update replies set model = $2, text = $3, last_index = $4, attempts = $5, updated_at = $6, ended_at = $6, status = $7, code = $8, message_seq = $9
-            where id = $1 and status = 'running'
+            where id = $1 and status = 'running' and job_id = $10
             """);
-        AddState(command, replyId, model, text, lastIndex, attempts);
+        AddState(command, claim.ReplyId, model, text, lastIndex, attempts);
         command.Parameters.Add(new NpgsqlParameter<DateTimeOffset> { TypedValue = time.Now });
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = status.Name() });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)code ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
         command.Parameters.Add(new NpgsqlParameter { Value = (object?)messageSeq ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Bigint });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = claim.JobId });
         return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
     }
 

@@ -169,7 +169,6 @@ internal sealed partial class ReplyEngine : IRunningReplies
             isEnded = true;
             _metrics.Ended(end.Status.Name());
             LogEnded(live.Id, claim.ConversationId, end.Status, end.Code);
-            await HandOffAsync(giving, end, stopping);
         }
         finally
         {
@@ -185,7 +184,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
     private async Task<ReplyEnd> EndOfAsync(Giving giving, CancellationToken stopping)
     {
         if (!giving.Claim.IsNew && await FindFinishedAsync(giving.Claim, stopping) is { } finished)
-            return await EndAsync(giving, ReplyStatus.Done, code: null, detail: null, finished, stopping);
+            return await EndFinishedAsync(giving, finished, stopping);
 
         giving.Candidates = await _routing.CandidatesAsync(
             giving.Claim.TenantId, giving.Use, giving.Conversation.Provider, giving.Conversation.Model, stopping);
@@ -334,10 +333,11 @@ internal sealed partial class ReplyEngine : IRunningReplies
     private async Task<ReplyEnd> EndAsync(
         Giving giving, ReplyStatus status, string? code, string? detail, Entry? message, CancellationToken stopping, long? seq = null)
     {
+        await HandOffAsync(giving, status, code, stopping);
         var said = giving.Live.Snapshot();
         await UntilStoredAsync(
             () => _replies.EndAsync(
-                said.Id, status, code, said.Model, message?.Body ?? said.Text, said.Index, giving.Attempts, message?.Seq ?? seq, CancellationToken.None),
+                giving.Claim, status, code, said.Model, message?.Body ?? said.Text, said.Index, giving.Attempts, message?.Seq ?? seq, CancellationToken.None),
             stopping);
         return new ReplyEnd(status, code, detail, message);
     }
@@ -354,12 +354,27 @@ internal sealed partial class ReplyEngine : IRunningReplies
             : await EndAsync(giving, ReplyStatus.Cancelled, "taken_over", TakenOver, message: null, stopping);
     }
 
-    /// <summary>A visitor whom no assistant answers, or for whom it asks, goes to the queue.</summary>
-    private async Task HandOffAsync(Giving giving, ReplyEnd end, CancellationToken stopping)
+    /// <summary>Ends a reply whose process died after it was stored and before that was noted.</summary>
+    private Task<ReplyEnd> EndFinishedAsync(Giving giving, Entry finished, CancellationToken stopping)
     {
-        var reason = end.Code is "taken_over" ? null
-            : end.Status is ReplyStatus.Failed ? end.Code is "no_provider" ? "no_assistant" : "assistant_failed"
-            : giving.Live.AsksForPerson && end.Status is not ReplyStatus.Cancelled ? "assistant_asked" : null;
+        giving.Live.Seal();
+        if (finished.Kind is EntryKind.Event)
+        {
+            var code = finished.Metadata?.Text("event") is "no_assistant" ? "no_provider" : finished.Metadata?.Text("code") ?? "failed";
+            return EndAsync(giving, ReplyStatus.Failed, code, finished.Body, message: null, stopping, finished.Seq);
+        }
+        var isWhole = finished.Metadata?.Get("truncated") is not { ValueKind: JsonValueKind.True };
+        return EndAsync(giving, isWhole ? ReplyStatus.Done : ReplyStatus.Truncated, isWhole ? null : finished.Metadata?.Text("reason"), detail: null, finished, stopping);
+    }
+
+    /// <summary>
+    /// A visitor whom no assistant answers, or for whom it asks, goes to the queue. Before the reply is noted as ended: a crash in between does this again, and
+    /// it changes nothing the second time.
+    /// </summary>
+    private async Task HandOffAsync(Giving giving, ReplyStatus status, string? code, CancellationToken stopping)
+    {
+        var reason = status is ReplyStatus.Failed ? code is "no_provider" ? "no_assistant" : "assistant_failed"
+            : giving.Live.AsksForPerson && status is not ReplyStatus.Cancelled ? "assistant_asked" : null;
         if (reason is null || giving.Conversation.Kind is not ConversationKind.Support)
             return;
         var handoff = new Draft
@@ -543,7 +558,6 @@ internal sealed partial class ReplyEngine : IRunningReplies
     {
         private readonly Lock _gate = new();
         private IReadOnlyList<Attempt> _attempts;
-        private int _begunAt;
 
         public Giving(Claim claim, ConversationResponse conversation, LiveReply live)
         {
@@ -584,7 +598,6 @@ internal sealed partial class ReplyEngine : IRunningReplies
             Speaker = new Sender(SenderType.Assistant, candidate.Provider.Id, AssistantName);
             lock (_gate)
             {
-                _begunAt = _attempts.Count;
                 _attempts = [.. _attempts, new Attempt(candidate.Provider.Name, candidate.Model, Running, null, null)];
             }
         }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Parley.Server.Accounts;
+using Parley.Server.Assistants;
 using Parley.Server.Conversations;
 using Xunit;
 
@@ -108,6 +109,21 @@ public sealed class ReplyRecoveryTests : IAsyncLifetime
         Assert.Empty(model.Requests);
         Assert.Equal(2L, await _database.QueryAsync<long>("select message_seq from replies"));
         Assert.Equal(2L, await _database.QueryAsync<long>($"select last_seq from conversations where id = '{_conversation}'"));
+    }
+
+    [Fact]
+    public async Task Two_servers_that_hold_one_reply_end_it_once()
+    {
+        await using var model = FakeModelServer.Speaking("Mine");
+        var replyId = await LeaveBehindAsync(model, handler: "ai");
+        await using var next = await StartAsync();
+        await UntilAsync("select status from replies", "done");
+        var claim = new Claim(_tenant, _conversation, replyId, JobId: 0, AnswersSeq: 1, OwnerEpoch: 0, LastIndex: -1, [], IsNew: false);
+
+        var ended = await next.Services.GetRequiredService<Replies>().EndAsync(claim, ReplyStatus.Cancelled, "late", "m", "Other", 0, [], null, CancellationToken.None);
+
+        Assert.False(ended);
+        Assert.Equal("Mine", await _database.QueryAsync<string>("select text from replies"));
     }
 
     [Fact]
