@@ -88,6 +88,8 @@ internal sealed class RequestEnvelope
     {
         var headers = _context.Response.Headers;
         headers[Header] = RequestId;
+        if (_context.Response.StatusCode is StatusCodes.Status101SwitchingProtocols)
+            return Task.CompletedTask; // no page to guard, and headers stay in memory as long as the socket
         SecurityHeaders.Write(_context);
         Allowance?.Write(headers);
         return Task.CompletedTask;

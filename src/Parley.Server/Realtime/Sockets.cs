@@ -43,8 +43,10 @@ internal sealed partial class Sockets : IHostedLifecycleService
     /// </summary>
     public async Task AcceptAsync(HttpContext context, ISocketHandler handler)
     {
-        if (await OpenAsync(context) is { } stream)
-            await RunAsync(new Connection(this, stream, context.Abort, handler));
+        if (await OpenAsync(context) is not { } stream)
+            return;
+        ForgetCredentials(context.Request.Headers);
+        await RunAsync(new Connection(this, stream, context.Abort, handler));
     }
 
     /// <summary>
@@ -143,6 +145,14 @@ internal sealed partial class Sockets : IHostedLifecycleService
         var stream = await upgrade!.UpgradeAsync();
         var isEncrypted = context.Features.Get<ITlsHandshakeFeature>() is not null;
         return !isEncrypted && context.Features.Get<IConnectionSocketFeature>() is { Socket: var socket } ? new SocketStream(stream, socket) : stream;
+    }
+
+    /// <summary>What let the socket in is not kept for the hours that it is open: a kilobyte each, and a secret.</summary>
+    private static void ForgetCredentials(IHeaderDictionary headers)
+    {
+        headers.Authorization = default;
+        headers.SecWebSocketProtocol = default;
+        headers.Cookie = default;
     }
 
     private static bool IsWebSocket(IHeaderDictionary headers) =>

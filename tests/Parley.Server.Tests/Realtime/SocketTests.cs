@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Parley.Server.Realtime;
@@ -21,6 +22,7 @@ public sealed class SocketTests : IAsyncLifetime
     private readonly X509Certificate2 _certificate = SelfSigned();
     private WebApplication _app = null!;
     private Topics _topics = null!;
+    private HttpRequest _request = null!;
     private Func<ISocketHandler> _handler = static () => new TestHandler { Received = Echo };
 
     private CancellationToken Patience => _patience.Token;
@@ -41,7 +43,11 @@ public sealed class SocketTests : IAsyncLifetime
         _app = builder.Build();
         var sockets = _app.Services.GetRequiredService<Sockets>();
         _topics = _app.Services.GetRequiredService<Topics>();
-        _app.Map("/ws", context => sockets.AcceptAsync(context, _handler()));
+        _app.Map("/ws", context =>
+        {
+            _request = context.Request;
+            return sockets.AcceptAsync(context, _handler());
+        });
         _app.Map("/refused", context => sockets.RejectAsync(context, CloseCode.Unauthenticated, "unauthenticated"));
         await _app.StartAsync(Patience);
     }
@@ -102,6 +108,16 @@ public sealed class SocketTests : IAsyncLifetime
 
         Assert.Equal((WebSocketCloseStatus)4001, socket.CloseStatus);
         Assert.Equal("unauthenticated", socket.CloseStatusDescription);
+    }
+
+    [Fact]
+    public async Task What_let_a_socket_in_is_not_kept_with_it()
+    {
+        using var socket = await ConnectAsync("http", "1.1");
+        await socket.SendAsync("echo"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, Patience);
+        await ReceiveAsync(socket);
+
+        Assert.DoesNotContain(_request.Headers, header => header.Value.ToString().Contains("secret", StringComparison.Ordinal));
     }
 
     [Fact]
