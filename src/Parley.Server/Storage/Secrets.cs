@@ -54,7 +54,7 @@ internal sealed class Secrets
     private static void Make(string path, DataFolder data)
     {
         data.Create();
-        var unfinished = $"{path}.{Environment.ProcessId}";
+        var unfinished = $"{path}.{Path.GetRandomFileName()}";
         using (var file = new FileStream(unfinished, new FileStreamOptions
         {
             Mode = FileMode.Create,
