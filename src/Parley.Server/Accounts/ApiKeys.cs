@@ -62,8 +62,13 @@ internal sealed class ApiKeys(NpgsqlDataSource database, TimeProvider time)
         var key = Prefix + RandomNumberGenerator.GetString(Alphabet, SecretLength);
         var row = new ApiKey
         {
-            TenantId = caller.TenantId, Name = request.Name.Trim(), Prefix = key[..ShownLength], Hash = Hash(key), Scopes = [.. request.Scopes.Distinct()],
-            CreatedBy = caller.CallerId, CreatedAt = time.Now,
+            TenantId = caller.TenantId,
+            Name = request.Name.Trim(),
+            Prefix = key[..ShownLength],
+            Hash = Hash(key),
+            Scopes = [.. request.Scopes.Distinct()],
+            CreatedBy = caller.CallerId,
+            CreatedAt = time.Now,
         };
         db.Add(row);
         db.Record(caller, "api_key.created", "api_key", row.Id.ToString(), time, new JsonObject { ["name"] = row.Name, ["scopes"] = string.Join(' ', row.Scopes) });

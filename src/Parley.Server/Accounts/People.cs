@@ -66,8 +66,13 @@ internal sealed class People(NpgsqlDataSource database, IConfiguration configura
     {
         var user = new User
         {
-            TenantId = caller.TenantId, Username = request.Username, Email = request.Email, FullName = request.FullName ?? "", Role = request.Role,
-            PasswordHash = await passwords.HashAsync(request.Password, cancellationToken), CreatedAt = time.Now,
+            TenantId = caller.TenantId,
+            Username = request.Username,
+            Email = request.Email,
+            FullName = request.FullName ?? "",
+            Role = request.Role,
+            PasswordHash = await passwords.HashAsync(request.Password, cancellationToken),
+            CreatedAt = time.Now,
         };
         db.Add(user);
         db.Record(caller, "user.created", "user", user.Id.ToString(), time, new JsonObject { ["username"] = user.Username, ["role"] = user.Role.Name() });

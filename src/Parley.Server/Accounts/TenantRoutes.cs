@@ -115,7 +115,9 @@ internal static class TenantRoutes
         var settings = ToSettings(tenant, people);
         db.Record(caller, "tenant.settings_updated", "tenant", tenant.Id.ToString(), time, new JsonObject
         {
-            ["name"] = settings.Name, ["registration"] = settings.Registration.Name(), ["max_file_bytes"] = settings.MaxFileBytes,
+            ["name"] = settings.Name,
+            ["registration"] = settings.Registration.Name(),
+            ["max_file_bytes"] = settings.MaxFileBytes,
         });
         await db.SaveChangesAsync(cancellationToken);
         return TypedResults.Ok(settings);

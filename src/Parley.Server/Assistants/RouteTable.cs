@@ -78,7 +78,7 @@ internal static class RouteTableRoutes
             from provider in providers
             where provider.Enabled
             from model in provider.Models
-            // Why it is down is the operator's to know.
+                // Why it is down is the operator's to know.
             select new ModelResponse(provider.Name, model, provider.Type.Name(), ModelHealth.Of(health.Of(provider.Id, model)) with { Detail = null });
         return TypedResults.Ok(new Page<ModelResponse>([.. models], NextCursor: null));
     }

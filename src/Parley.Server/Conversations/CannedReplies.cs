@@ -33,11 +33,11 @@ internal sealed class CannedReplyConfiguration : IEntityTypeConfiguration<Canned
 
 /// <param name="Shortcut">What an agent types after a slash; unique within the tenant, in any case of letters.</param>
 public sealed record CannedReplyRequest(
-    [StringLength(40, MinimumLength = 1)] [RegularExpression(@"\s*[^\s/]+\s*", ErrorMessage = "must be one word without a slash")] string Shortcut,
+    [StringLength(40, MinimumLength = 1)][RegularExpression(@"\s*[^\s/]+\s*", ErrorMessage = "must be one word without a slash")] string Shortcut,
     [StringLength(8_000, MinimumLength = 1)] string Body);
 
 public sealed record CannedReplyPatch(
-    [StringLength(40, MinimumLength = 1)] [RegularExpression(@"\s*[^\s/]+\s*", ErrorMessage = "must be one word without a slash")] string? Shortcut = null,
+    [StringLength(40, MinimumLength = 1)][RegularExpression(@"\s*[^\s/]+\s*", ErrorMessage = "must be one word without a slash")] string? Shortcut = null,
     [StringLength(8_000, MinimumLength = 1)] string? Body = null);
 
 internal sealed record CannedReplyResponse(Guid Id, string Shortcut, string Body, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);

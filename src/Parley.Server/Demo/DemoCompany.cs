@@ -66,7 +66,10 @@ internal sealed partial class DemoCompany(IServer server, IHostApplicationLifeti
             await client.PostAsync("/api/v1/users",
                 new JsonObject
                 {
-                    ["username"] = username, ["email"] = $"{username}@demo.example", ["full_name"] = fullName, ["role"] = role,
+                    ["username"] = username,
+                    ["email"] = $"{username}@demo.example",
+                    ["full_name"] = fullName,
+                    ["role"] = role,
                     ["password"] = RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz23456789", 20),
                 }, cancellationToken);
         }

@@ -37,7 +37,9 @@ internal static class ApiDocument
             {
                 ["bearer"] = new OpenApiSecurityScheme
                 {
-                    Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "JWT or API key",
+                    Type = SecuritySchemeType.Http,
+                    Scheme = "bearer",
+                    BearerFormat = "JWT or API key",
                     Description = "A user's access token, a visitor's token or an API key (`pk_…`).",
                 },
             };

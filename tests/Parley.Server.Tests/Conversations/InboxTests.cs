@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
-using FsCheck.Fluent;
 using FsCheck;
+using FsCheck.Fluent;
 using Parley.Server.Accounts;
 using Parley.Server.Operations;
 using Xunit;

@@ -75,13 +75,21 @@ public sealed class TimelineTests : IAsyncLifetime
         var answers = Enumerable.Range(0, 100).Select(i => timeline.AppendAsync(
             new Draft
             {
-                TenantId = _tenant, ConversationId = conversation, Sender = new Sender(SenderType.Assistant, null, "AI"), Body = $"answer {i}", IfEpoch = 0,
+                TenantId = _tenant,
+                ConversationId = conversation,
+                Sender = new Sender(SenderType.Assistant, null, "AI"),
+                Body = $"answer {i}",
+                IfEpoch = 0,
             }, CancellationToken.None).AsTask()).ToList();
         var handoff = timeline.AppendAsync(TakeOver(conversation), CancellationToken.None).AsTask();
         answers.AddRange(Enumerable.Range(0, 100).Select(i => timeline.AppendAsync(
             new Draft
             {
-                TenantId = _tenant, ConversationId = conversation, Sender = new Sender(SenderType.Assistant, null, "AI"), Body = $"late {i}", IfEpoch = 0,
+                TenantId = _tenant,
+                ConversationId = conversation,
+                Sender = new Sender(SenderType.Assistant, null, "AI"),
+                Body = $"late {i}",
+                IfEpoch = 0,
             }, CancellationToken.None).AsTask()));
         var results = await Task.WhenAll(answers);
 
@@ -162,7 +170,10 @@ public sealed class TimelineTests : IAsyncLifetime
         await timeline.AppendAsync(
             new Draft
             {
-                TenantId = _tenant, ConversationId = conversation, Kind = EntryKind.Event, Sender = Sender.System,
+                TenantId = _tenant,
+                ConversationId = conversation,
+                Kind = EntryKind.Event,
+                Sender = Sender.System,
                 Change = new ConversationChange { Status = ConversationStatus.Resolved },
             }, CancellationToken.None);
 
