@@ -29,6 +29,8 @@ internal sealed record ChatSocketParts(
 /// </summary>
 internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess access, Guid sessionId, long? afterSeq) : ISocketHandler
 {
+    private const int FramesPerWrite = 64;
+
     private Connection _connection = null!;
     private long _typingAt;
 
@@ -79,11 +81,13 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
             var lastSeq = conversation.LastSeq;
             if (afterSeq is { } after)
             {
+                var unwritten = 0;
                 await foreach (var entry in parts.Entries.ReadAllAfterAsync(access.ConversationId, after, withPrivate: !access.IsVisitor, stopping))
                 {
                     connection.Enqueue(Frame.Text(entry, TimelineDelivery.WriteMessage, entry.Seq));
                     lastSeq = entry.Seq;
-                    if (!await connection.FlushAsync(stopping))
+                    // Many in one write, and never more than the queue holds.
+                    if (++unwritten % FramesPerWrite == 0 && !await connection.FlushAsync(stopping))
                         return;
                 }
             }

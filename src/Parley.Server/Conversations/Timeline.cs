@@ -161,7 +161,7 @@ internal sealed class TimelineOptions
 
     /// <summary>How long a busy writer gathers before it commits. A commit costs the database the same for one entry as for fifty.</summary>
     [Range(0, 50)]
-    public int GatherMilliseconds { get; init; } = 3;
+    public int GatherMilliseconds { get; init; } = 1;
 }
 
 [OptionsValidator]
