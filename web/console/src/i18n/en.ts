@@ -182,6 +182,7 @@ export const en = {
     giveBack: 'Give back to the AI',
     giveBackHint: 'The AI answers again, and you can take over at any time',
     aiAnswers: 'The AI is answering. Take over to reply yourself; it falls silent at once.',
+    closed: 'This conversation is closed. Take over to write in it again.',
     waitsForPerson: 'The visitor waits for a person. Take over to reply.',
     assign: 'Assign',
     assignedTo: 'Assigned to {{name}}',

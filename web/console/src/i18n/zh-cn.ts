@@ -174,6 +174,7 @@ export const zhCn: Translation<typeof en> = {
     giveBack: '交还给 AI',
     giveBackHint: 'AI 将继续回答，您可以随时再接手',
     aiAnswers: 'AI 正在接待。接手后由您回复，AI 会立即停止。',
+    closed: '会话已结束。接手后可继续回复。',
     waitsForPerson: '访客在等待人工。接手后即可回复。',
     assign: '分配',
     assignedTo: '已分配给{{name}}',

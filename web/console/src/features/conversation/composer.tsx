@@ -106,7 +106,7 @@ export function Composer({ ref, conversation, chat, uploads, does }: Props) {
       {mustTakeOver ? (
         <Group gap="sm" className={classes.takeOver}>
           <Text size="sm" c="dimmed">
-            {conversation.handler === 'ai' ? t('conversation.aiAnswers') : t('conversation.waitsForPerson')}
+            {t(`conversation.${whyNot(conversation)}`)}
           </Text>
           <Button
             size="xs"
@@ -181,4 +181,10 @@ export function Composer({ ref, conversation, chat, uploads, does }: Props) {
       )}
     </form>
   );
+}
+
+/** Why one who has not taken over cannot reply just now. */
+function whyNot({ status, handler }: Conversation): 'closed' | 'aiAnswers' | 'waitsForPerson' {
+  if (status === 'resolved' || status === 'archived') return 'closed';
+  return handler === 'ai' ? 'aiAnswers' : 'waitsForPerson';
 }
