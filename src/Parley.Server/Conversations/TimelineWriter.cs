@@ -136,14 +136,21 @@ internal sealed partial class TimelineWriter : IDisposable
             }
             catch (Exception e)
             {
-                // Nothing is known of these; their senders are told so and send them again.
-                await CloseConnectionAsync();
-                if (!DatabaseFailure.IsUnavailable(e))
-                    LogRefused(drafts.Count, e);
-                _metrics.Failed(drafts.Count);
-                return StoredBatch.OfFailure(drafts, e, _time.Now);
+                return await FailAsync(drafts, e);
             }
         }
+    }
+
+    /// <summary>Nothing is known of these; their senders are told so and send them again.</summary>
+    private async Task<StoredBatch> FailAsync(List<Draft> drafts, Exception failure)
+    {
+        await CloseConnectionAsync();
+        if (DatabaseFailure.IsUnavailable(failure))
+            DatabaseFailure.Forget(_database, failure);
+        else
+            LogRefused(drafts.Count, failure);
+        _metrics.Failed(drafts.Count);
+        return StoredBatch.OfFailure(drafts, failure, _time.Now);
     }
 
     private async Task<StoredBatch> AppendAsync(List<Draft> drafts)
@@ -207,11 +214,7 @@ internal sealed partial class TimelineWriter : IDisposable
         }
         catch (Exception e)
         {
-            await CloseConnectionAsync();
-            if (!DatabaseFailure.IsUnavailable(e))
-                LogRefused(1, e);
-            _metrics.Failed(1);
-            return StoredBatch.OfFailure([draft], e, now);
+            return await FailAsync([draft], e);
         }
     }
 

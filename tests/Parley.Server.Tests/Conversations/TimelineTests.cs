@@ -225,6 +225,28 @@ public sealed class TimelineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task When_the_database_is_back_the_first_entry_is_stored()
+    {
+        var timeline = await StartNodeAsync();
+        var conversation = await OpenAsync();
+        await timeline.AppendAsync(Say(conversation, "before", clientId: "1"), CancellationToken.None);
+        // Some idle connections in the pool, which die with the others.
+        await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => ScalarAsync("select pg_sleep(0.05)")));
+        await using (var operators = new NpgsqlConnection(_database.ConnectionString + ";Pooling=false"))
+        {
+            await operators.OpenAsync();
+            await using var end = new NpgsqlCommand(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()", operators);
+            await end.ExecuteNonQueryAsync();
+        }
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(async () => await timeline.AppendAsync(Say(conversation, "during", clientId: "2"), CancellationToken.None));
+        var again = await timeline.AppendAsync(Say(conversation, "during", clientId: "2"), CancellationToken.None);
+
+        Assert.Equal((AppendOutcome.Appended, 2L), (again.Outcome, again.Seq));
+    }
+
+    [Fact]
     public async Task Those_who_listen_are_told_in_order_and_only_of_what_is_stored()
     {
         var timeline = await StartNodeAsync();
