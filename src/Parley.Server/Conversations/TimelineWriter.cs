@@ -124,6 +124,11 @@ internal sealed partial class TimelineWriter : IDisposable
             {
                 // Another node stored the same client id between our look and our insert, or held a lock crosswise: look again.
             }
+            catch (PostgresException e) when (IsEnded(e) && attempt < MaxTries)
+            {
+                // The database ended our connection and says so instead of committing: most likely it was restarted and is back by now.
+                await CloseConnectionAsync();
+            }
             catch (Exception e) when (mayDivide && drafts.Count > 1 && !DatabaseFailure.IsUnavailable(e))
             {
                 // One of them cannot be stored: found by storing each alone, so that it fails alone.
@@ -145,9 +150,7 @@ internal sealed partial class TimelineWriter : IDisposable
     private async Task<StoredBatch> FailAsync(List<Draft> drafts, Exception failure)
     {
         await CloseConnectionAsync();
-        if (DatabaseFailure.IsUnavailable(failure))
-            DatabaseFailure.Forget(_database, failure);
-        else
+        if (!DatabaseFailure.IsUnavailable(failure))
             LogRefused(drafts.Count, failure);
         _metrics.Failed(drafts.Count);
         return StoredBatch.OfFailure(drafts, failure, _time.Now);
@@ -268,6 +271,8 @@ internal sealed partial class TimelineWriter : IDisposable
 
     private static bool IsRace(PostgresException e) => e.SqlState is
         PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure;
+
+    private static bool IsEnded(PostgresException e) => e.SqlState is PostgresErrorCodes.AdminShutdown;
 
     [LoggerMessage(LogLevel.Warning, "A batch of {Count} entries was refused and is stored one by one")]
     private partial void LogDivided(int count, Exception exception);

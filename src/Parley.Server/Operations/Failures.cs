@@ -11,7 +11,7 @@ using Parley.Server.Storage;
 namespace Parley.Server.Operations;
 
 /// <summary>Turns what a request could not be answered for into a problem that tells the caller what to do about it.</summary>
-internal sealed partial class Failures(NpgsqlDataSource database, ILogger<Failures> logger) : IExceptionHandler
+internal sealed partial class Failures(ILogger<Failures> logger) : IExceptionHandler
 {
     private const int ClientClosedRequest = 499;
     private static readonly string[] _required = ["is required"];
@@ -41,7 +41,6 @@ internal sealed partial class Failures(NpgsqlDataSource database, ILogger<Failur
         if (DatabaseFailure.IsUnavailable(exception))
         {
             LogDatabaseUnavailable(exception.GetBaseException().Message);
-            DatabaseFailure.Forget(database, exception);
             context.Response.Headers.RetryAfter = "1";
             return Problems.Of(StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database cannot be reached. Try again in a moment.");
         }

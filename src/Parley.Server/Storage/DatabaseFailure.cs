@@ -29,14 +29,4 @@ internal static class DatabaseFailure
         }
         return false;
     }
-
-    /// <summary>
-    /// After <paramref name="failure"/> the pool's other connections are most likely as dead: they are given up, so that the first request after the database is back
-    /// gets a new one. Waiting too long for a connection says nothing of the others.
-    /// </summary>
-    public static void Forget(NpgsqlDataSource database, Exception failure)
-    {
-        if (failure.GetBaseException() is not TimeoutException)
-            database.Clear();
-    }
 }
