@@ -53,8 +53,6 @@ internal static class OperationsModule
     {
         _ = app.Services.GetRequiredService<ServerStart>();
         _ = app.Services.GetRequiredService<Metrics>(); // listens from now on
-        // A tenth of the memory at this point is what starting left behind, and an idle server would keep it for hours.
-        app.Lifetime.ApplicationStarted.Register(static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
         var requests = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Parley.Requests");
         var web = new WebFiles(WebRootOf(app.Environment));
 
