@@ -87,6 +87,9 @@ internal enum AppendOutcome
 /// <param name="ReplyOwed">A job for the assistant was written with it.</param>
 internal readonly record struct AppendResult(AppendOutcome Outcome, Guid Id, long Seq, DateTimeOffset CreatedAt, bool ReplyOwed)
 {
+    /// <summary>Nothing was written.</summary>
+    public static AppendResult Refused(AppendOutcome outcome) => new(outcome, default, 0, default, ReplyOwed: false);
+
     public bool IsStored => Outcome is AppendOutcome.Appended or AppendOutcome.Duplicate;
 }
 
@@ -137,7 +140,7 @@ internal sealed class Timeline : IHostedService
         return Task.CompletedTask;
     }
 
-    /// <summary>Stores what waits, then ends; later appends are refused as if the database were away.</summary>
+    /// <summary>Stores what waits, then ends; later appends throw <see cref="System.Threading.Channels.ChannelClosedException"/>.</summary>
     public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(_writers.Select(writer => writer.StopAsync()));
 
     private void Tell(EntryAppended appended) => Appended?.Invoke(appended);

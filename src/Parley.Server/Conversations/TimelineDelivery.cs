@@ -6,17 +6,15 @@ using Parley.Server.Storage;
 namespace Parley.Server.Conversations;
 
 /// <summary>What became of a batch, entry by entry in the order in which they came.</summary>
-internal sealed class StoredBatch(DateTimeOffset at)
+internal sealed class StoredBatch
 {
     private readonly List<Item> _items = [];
 
-    public DateTimeOffset At => at;
-
     public IReadOnlyList<Item> Items => _items;
 
-    public static StoredBatch OfFailure(IReadOnlyList<Draft> drafts, Exception failure, DateTimeOffset at)
+    public static StoredBatch OfFailure(IReadOnlyList<Draft> drafts, Exception failure)
     {
-        var batch = new StoredBatch(at);
+        var batch = new StoredBatch();
         foreach (var draft in drafts)
             batch._items.Add(new Item(draft, default, default, Metadata: null, failure));
         return batch;

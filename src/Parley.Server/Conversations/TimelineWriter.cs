@@ -134,7 +134,7 @@ internal sealed partial class TimelineWriter : IDisposable
                 // One of them cannot be stored: found by storing each alone, so that it fails alone.
                 LogDivided(drafts.Count, e);
                 await CloseConnectionAsync();
-                var parts = new StoredBatch(_time.Now);
+                var parts = new StoredBatch();
                 foreach (var draft in drafts)
                     parts.Add(await StoreAsync([draft], mayDivide: false));
                 return parts;
@@ -153,16 +153,17 @@ internal sealed partial class TimelineWriter : IDisposable
         if (!DatabaseFailure.IsUnavailable(failure))
             LogRefused(drafts.Count, failure);
         _metrics.Failed(drafts.Count);
-        return StoredBatch.OfFailure(drafts, failure, _time.Now);
+        return StoredBatch.OfFailure(drafts, failure);
     }
 
     private async Task<StoredBatch> AppendAsync(List<Draft> drafts)
     {
         var now = _time.Now;
         var append = await OpenAsync();
+        await ReplanAsync();
         _columns.Fill(drafts, now);
         var started = _time.GetTimestamp();
-        var stored = new StoredBatch(now);
+        var stored = new StoredBatch();
         await using (var rows = await append.ExecuteReaderAsync())
         {
             while (await rows.ReadAsync())
@@ -174,7 +175,7 @@ internal sealed partial class TimelineWriter : IDisposable
             await rows.NextResultAsync();   // reads to the end, where a failed commit would show
         }
         _metrics.Stored(drafts.Count, _time.GetElapsedTime(started));
-        await ReplanAsync(drafts.Count);
+        _appended += drafts.Count;
         return stored;
     }
 
@@ -183,9 +184,9 @@ internal sealed partial class TimelineWriter : IDisposable
         kind = default;
         opening = null;
         if (row.IsDBNull(4))
-            return new AppendResult(AppendOutcome.NotFound, default, 0, default, false);
+            return AppendResult.Refused(AppendOutcome.NotFound);
         if (row.IsDBNull(1))
-            return new AppendResult(row.GetBoolean(0) ? AppendOutcome.Archived : AppendOutcome.Stale, default, 0, default, false);
+            return AppendResult.Refused(row.GetBoolean(0) ? AppendOutcome.Archived : AppendOutcome.Stale);
         if (!row.IsDBNull(2))
             return new AppendResult(AppendOutcome.Duplicate, row.GetGuid(2), row.GetInt64(1), row.GetFieldValue<DateTimeOffset>(3), false);
         kind = EnumName.Parse<ConversationKind>(row.GetString(4));
@@ -202,11 +203,11 @@ internal sealed partial class TimelineWriter : IDisposable
             await OpenAsync();
             await using var command = TimelineStatements.CreateChange(_connection!, draft, change, now);
             await using var row = await command.ExecuteReaderAsync();
-            var stored = new StoredBatch(now);
+            var stored = new StoredBatch();
             if (await row.ReadAsync())
                 stored.Add(draft, ReadChange(row, draft, now, out var kind, out var metadata), kind, metadata);
             else
-                stored.Add(draft, new AppendResult(AppendOutcome.NotFound, default, 0, default, false), default, metadata: null);
+                stored.Add(draft, AppendResult.Refused(AppendOutcome.NotFound), default, metadata: null);
             await row.NextResultAsync();
             return stored;
         }
@@ -226,7 +227,7 @@ internal sealed partial class TimelineWriter : IDisposable
         kind = default;
         metadata = null;
         if (row.IsDBNull(0))
-            return new AppendResult(AppendOutcome.Stale, default, 0, default, false);
+            return AppendResult.Refused(AppendOutcome.Stale);
         kind = EnumName.Parse<ConversationKind>(row.GetString(1));
         metadata = row.IsDBNull(2) ? null : row.GetString(2);
         return new AppendResult(AppendOutcome.Appended, draft.Id, row.GetInt64(0), now, row.GetBoolean(3));
@@ -247,11 +248,10 @@ internal sealed partial class TimelineWriter : IDisposable
 
     /// <summary>
     /// A plan made while the log was nearly empty looks a client id up by reading the whole conversation. It is made anew as the log grows, until the
-    /// database has statistics and does so by itself.
+    /// database has statistics and does so by itself. Before a batch, never behind one: what fails here must not be taken for a failure of what is stored.
     /// </summary>
-    private async ValueTask ReplanAsync(int appended)
+    private async ValueTask ReplanAsync()
     {
-        _appended += appended;
         if (_appended < _replanAt)
             return;
         _replanAt *= 10;
