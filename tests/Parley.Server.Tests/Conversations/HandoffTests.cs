@@ -106,7 +106,9 @@ public sealed class HandoffTests(TestServer server) : IClassFixture<TestServer>
         await (await supervisor.Http.PatchAsJsonAsync($"/api/v1/conversations/{visitors[2].ConversationId}", new { priority = "urgent" })).JsonAsync();
 
         Assert.Equal([2, 3, 1], await PositionsAsync());
-        var told = await socket.NextAsync("conversation", frame => frame.GetProperty("conversation").GetProperty("queue_position").ValueKind is JsonValueKind.Number);
+        // Frames of one burst are told as one, and late: that of the queue's beginning may still come, and says 1.
+        var told = await socket.NextAsync("conversation", frame =>
+            frame.GetProperty("conversation").GetProperty("queue_position") is { ValueKind: JsonValueKind.Number } position && position.GetInt32() != 1);
         Assert.Equal(2, told.GetProperty("conversation").GetProperty("queue_position").GetInt32());
 
         async Task<List<int>> PositionsAsync()
