@@ -166,9 +166,10 @@ public sealed class TopicsTests : IDisposable
     {
         const int Entries = 5_000;
         long stored = 0;
-        using var published = new CancellationTokenSource();
-        var writer = Task.Run(() =>
+        var begun = new TaskCompletionSource();
+        var writer = Task.Run(async () =>
         {
+            await begun.Task; // not before there is somebody to come in between
             for (var seq = 1; seq <= Entries; seq++)
             {
                 Interlocked.Exchange(ref stored, seq); // first the log, then the topic, as the timeline does
@@ -187,6 +188,7 @@ public sealed class TopicsTests : IDisposable
                 connection.Enqueue(Of(seq, seq));
             subscription.Release(last);
             ends.Add(far);
+            begun.TrySetResult();
         }
         await writer;
 
