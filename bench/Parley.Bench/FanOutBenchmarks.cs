@@ -3,6 +3,7 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Bench;
 

@@ -1,7 +1,10 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using Parley.Server.Conversations;
+using Parley.Server.Conversations.Live;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Bench;
 

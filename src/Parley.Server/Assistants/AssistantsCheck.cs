@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Parley.Server.Assistants.Providers;
 
 namespace Parley.Server.Assistants;
 

@@ -1,8 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Options;
+using Parley.Server.Assistants.Providers;
+using Parley.Server.Assistants.Replies;
 using Parley.Server.Assistants.Wire;
 using Parley.Server.Conversations;
+using Parley.Server.Conversations.Desk;
 using Parley.Server.Operations;
 using Parley.Server.Storage;
 
@@ -28,7 +31,7 @@ internal static class AssistantsModule
         // Replies
         var options = builder.Configuration.GetSection("Assistants").Get<AssistantsOptions>() ?? new();
         services.AddSingleton<AssistantsMetrics>();
-        services.AddSingleton<Replies>();
+        services.AddSingleton<ReplyStore>();
         services.AddSingleton<ReplyEngine>();
         services.AddSingleton<ReplyFollower>();
         services.AddSingleton<ISummariser, Summariser>();
@@ -47,7 +50,7 @@ internal static class AssistantsModule
 
 internal sealed class AssistantsOptions
 {
-    /// <summary>Replies that this process gives at once.</summary>
+    /// <summary>ReplyStore that this process gives at once.</summary>
     [Range(1, 10_000)]
     public int Replies { get; init; } = 256;
 

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Parley.Server.Conversations.Desk;
 using Parley.Server.Conversations.Files;
 using Parley.Server.Conversations.Widget;
 using Parley.Server.Storage;
@@ -45,7 +46,7 @@ public enum Priority
 
 /// <summary>
 /// A thread with one timeline. What the timeline decides (<see cref="Handler"/>, <see cref="OwnerEpoch"/>, <see cref="Status"/>,
-/// <see cref="LastSeq"/> and what is dated by them) is changed by <see cref="Timeline"/> alone, with the entry that says so.
+/// <see cref="LastSeq"/> and what is dated by them) is changed by <see cref="Timelines.Timeline"/> alone, with the entry that says so.
 /// </summary>
 internal sealed class Conversation : ITenantOwned
 {

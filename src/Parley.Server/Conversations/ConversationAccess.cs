@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Json;
 using Npgsql;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;

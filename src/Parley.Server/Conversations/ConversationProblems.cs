@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Operations;
 
 namespace Parley.Server.Conversations;

@@ -2,6 +2,8 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Npgsql;
 using NpgsqlTypes;
+using Parley.Server.Conversations.Desk;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;

@@ -1,6 +1,8 @@
 using System.Text.Json.Serialization;
+using Parley.Server.Conversations.Desk;
 using Parley.Server.Conversations.Files;
 using Parley.Server.Conversations.Search;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Conversations.Widget;
 using Parley.Server.Operations;
 

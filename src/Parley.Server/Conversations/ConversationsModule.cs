@@ -1,8 +1,11 @@
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using Parley.Server.Conversations.Desk;
 using Parley.Server.Conversations.Files;
+using Parley.Server.Conversations.Live;
 using Parley.Server.Conversations.Search;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Conversations.Widget;
 using Parley.Server.Storage;
 

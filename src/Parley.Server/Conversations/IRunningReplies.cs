@@ -1,4 +1,5 @@
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Server.Conversations;
 

@@ -3,6 +3,9 @@ using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Desk;
+using Parley.Server.Conversations.Live;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Operations;
 using Parley.Server.Storage;
 

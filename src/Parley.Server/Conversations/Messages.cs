@@ -3,6 +3,9 @@ using System.Globalization;
 using System.Security.Claims;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Files;
+using Parley.Server.Conversations.Live;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Conversations.Widget;
 using Parley.Server.Operations;
 

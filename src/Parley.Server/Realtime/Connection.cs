@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Server.Realtime;
 

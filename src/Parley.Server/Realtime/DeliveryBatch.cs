@@ -1,3 +1,5 @@
+using Parley.Server.Realtime.Wire;
+
 namespace Parley.Server.Realtime;
 
 /// <summary>

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Options;
 using Parley.Server.Operations;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Server.Realtime;
 

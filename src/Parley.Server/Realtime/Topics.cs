@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Server.Realtime;
 

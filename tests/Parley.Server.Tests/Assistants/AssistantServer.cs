@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Parley.Server.Accounts;
 using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 
 namespace Parley.Server.Tests.Assistants;
 

@@ -1,5 +1,6 @@
 using System.Text;
-using Parley.Server.Assistants;
+using Parley.Server.Assistants.Providers;
+using Parley.Server.Assistants.Replies;
 using Parley.Server.Assistants.Wire;
 using Parley.Server.Storage;
 using Xunit;

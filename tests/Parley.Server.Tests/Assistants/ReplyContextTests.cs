@@ -1,7 +1,8 @@
 using System.Text;
-using Parley.Server.Assistants;
+using Parley.Server.Assistants.Providers;
+using Parley.Server.Assistants.Replies;
 using Parley.Server.Assistants.Wire;
-using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Assistants;

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Parley.Server.Accounts;
 using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Assistants;

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Parley.Server.Accounts;
-using Parley.Server.Assistants;
-using Parley.Server.Conversations;
+using Parley.Server.Assistants.Replies;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Assistants;
@@ -120,7 +120,7 @@ public sealed class ReplyRecoveryTests : IAsyncLifetime
         await UntilAsync("select status from replies", "done");
         var claim = new Claim(_tenant, _conversation, replyId, JobId: 0, AnswersSeq: 1, OwnerEpoch: 0, LastIndex: -1, [], IsNew: false);
 
-        var ended = await next.Services.GetRequiredService<Replies>().EndAsync(claim, ReplyStatus.Cancelled, "late", "m", "Other", 0, [], null, CancellationToken.None);
+        var ended = await next.Services.GetRequiredService<ReplyStore>().EndAsync(claim, ReplyStatus.Cancelled, "late", "m", "Other", 0, [], null, CancellationToken.None);
 
         Assert.False(ended);
         Assert.Equal("Mine", await _database.QueryAsync<string>("select text from replies"));

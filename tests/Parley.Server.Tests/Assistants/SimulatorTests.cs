@@ -1,5 +1,5 @@
 using System.Text;
-using Parley.Server.Assistants;
+using Parley.Server.Assistants.Replies;
 using Parley.Server.Assistants.Wire;
 using Xunit;
 

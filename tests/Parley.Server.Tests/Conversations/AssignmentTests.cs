@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using Parley.Server.Accounts;
-using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Conversations;

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
-using Parley.Server.Conversations;
+using Parley.Server.Conversations.Live;
 using Xunit;
 
 namespace Parley.Server.Tests.Conversations;

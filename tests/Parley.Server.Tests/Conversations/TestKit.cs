@@ -5,7 +5,7 @@ using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
 using Parley.Server.Accounts;
-using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Conversations;

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Parley.Server.Conversations;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Realtime;
 using Parley.Server.Storage;
 using Xunit;

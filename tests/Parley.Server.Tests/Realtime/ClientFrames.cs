@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
-using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 
 namespace Parley.Server.Tests.Realtime;
 

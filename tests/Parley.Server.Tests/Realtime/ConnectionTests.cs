@@ -1,5 +1,6 @@
 using System.Text;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 using Xunit;
 
 namespace Parley.Server.Tests.Realtime;

@@ -1,7 +1,7 @@
 using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
-using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 using Xunit;
 
 namespace Parley.Server.Tests.Realtime;

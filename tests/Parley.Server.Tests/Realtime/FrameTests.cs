@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 using Xunit;
 
 namespace Parley.Server.Tests.Realtime;

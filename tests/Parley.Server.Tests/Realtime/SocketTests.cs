@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 using Xunit;
 
 namespace Parley.Server.Tests.Realtime;

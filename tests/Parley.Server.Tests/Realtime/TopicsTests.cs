@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Parley.Server.Realtime;
+using Parley.Server.Realtime.Wire;
 using Xunit;
 
 namespace Parley.Server.Tests.Realtime;

@@ -5,6 +5,7 @@ using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Parley.Server.Assistants.Providers;
 
 namespace Parley.Server.Assistants.Wire;
 

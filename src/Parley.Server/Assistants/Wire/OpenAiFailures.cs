@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Parley.Server.Assistants.Providers;
 
 namespace Parley.Server.Assistants.Wire;
 

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Text;
 using Npgsql;
 using NpgsqlTypes;
+using Parley.Server.Conversations.Files;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations.Search;

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using NpgsqlTypes;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Operations;
 using Parley.Server.Storage;
 

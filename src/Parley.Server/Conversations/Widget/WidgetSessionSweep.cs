@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Live;
 using Parley.Server.Realtime;
 using Parley.Server.Storage;
 

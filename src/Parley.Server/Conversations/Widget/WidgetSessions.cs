@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 using NpgsqlTypes;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Desk;
+using Parley.Server.Conversations.Live;
 using Parley.Server.Operations;
 using Parley.Server.Storage;
 
