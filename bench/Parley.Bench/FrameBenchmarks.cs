@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
 using BenchmarkDotNet.Attributes;
-using Parley.Server.Realtime;
 using Parley.Server.Realtime.Wire;
 
 namespace Parley.Bench;

@@ -1,9 +1,7 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
-using Parley.Server.Conversations;
 using Parley.Server.Conversations.Live;
 using Parley.Server.Conversations.Timelines;
-using Parley.Server.Realtime;
 using Parley.Server.Realtime.Wire;
 
 namespace Parley.Bench;
