@@ -105,6 +105,53 @@ public sealed class AssignmentTests(TestServer server) : IClassFixture<TestServe
         Assert.Equal("queue", toNobody.Text("handler"));
     }
 
+    [Fact]
+    public async Task An_agent_gets_no_more_than_they_can_handle_until_one_is_resolved()
+    {
+        var agent = await server.SignInAloneAsync(Role.Agent);
+        await using var socket = await OnlineAsync(agent);
+        Visitor first = await server.VisitAsync(agent.TenantId), last = await server.VisitAsync(agent.TenantId);
+        await AssignedAsync(first, () => first.Http.HandOffAsync(first.ConversationId, "agent"));
+        for (var n = 1; n < 10; n++)
+        {
+            var visitor = await server.VisitAsync(agent.TenantId);
+            await AssignedAsync(visitor, () => visitor.Http.HandOffAsync(visitor.ConversationId, "agent"));
+        }
+        await last.Http.HandOffAsync(last.ConversationId, "agent");
+        // Another tenant's visitor, who asked later, has been served: the queue has been looked at since.
+        var elsewhere = await server.SignInAloneAsync(Role.Agent);
+        await using var online = await OnlineAsync(elsewhere);
+        var other = await server.VisitAsync(elsewhere.TenantId);
+        await AssignedAsync(other, () => other.Http.HandOffAsync(other.ConversationId, "agent"));
+
+        var waiting = await agent.Http.GetJsonAsync($"/api/v1/conversations/{last.ConversationId}");
+        var assigned = await AssignedAsync(last, () => agent.Http.PatchAsJsonAsync($"/api/v1/conversations/{first.ConversationId}", new { status = "resolved" }));
+
+        Assert.Equal("queue", waiting.Text("handler"));
+        Assert.Equal(agent.UserId, assigned.Metadata!.Value.GetProperty("to").GetProperty("id").GetGuid());
+    }
+
+    [Fact]
+    public async Task Agents_who_are_equally_free_take_turns()
+    {
+        var one = await server.SignInAloneAsync(Role.Agent);
+        var other = await server.SignInAsync(Role.Agent, one.TenantId);
+        await using var first = await OnlineAsync(one);
+        await using var second = await OnlineAsync(other);
+
+        var served = new List<Guid>();
+        for (var n = 0; n < 4; n++)
+        {
+            var visitor = await server.VisitAsync(one.TenantId);
+            var assigned = await AssignedAsync(visitor, () => visitor.Http.HandOffAsync(visitor.ConversationId, "agent"));
+            served.Add(assigned.Metadata!.Value.GetProperty("to").GetProperty("id").GetGuid());
+            await (await one.Http.PatchAsJsonAsync($"/api/v1/conversations/{visitor.ConversationId}", new { status = "resolved" })).JsonAsync();
+        }
+
+        Assert.NotEqual(served[0], served[1]);
+        Assert.Equal([served[0], served[1]], served[2..]);
+    }
+
     private async Task<Listener> OnlineAsync(SignedIn person)
     {
         var socket = await server.ListenAsync("/ws/events", person.Token);
