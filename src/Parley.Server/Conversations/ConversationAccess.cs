@@ -3,6 +3,7 @@ using System.Text.Json;
 using Npgsql;
 using Parley.Server.Accounts;
 using Parley.Server.Conversations.Timelines;
+using Parley.Server.Realtime;
 using Parley.Server.Storage;
 
 namespace Parley.Server.Conversations;
@@ -37,6 +38,12 @@ internal sealed record ConversationAccess
     public bool MayWrite => Status is not ConversationStatus.Archived;
 
     public bool IsVisitor => Sender.Type is SenderType.Visitor;
+
+    /// <summary>Which entries of the conversation the caller sees, and how much of each.</summary>
+    public EntryView View => IsVisitor ? EntryView.Visitor : EntryView.Full;
+
+    /// <summary>Which frames of the conversation the caller's subscriptions receive.</summary>
+    public Audience Audience => View.Audience;
 
     /// <summary>Whether what the caller says is meant for the assistant, while the assistant has the conversation.</summary>
     public bool AsksAssistant => Kind is ConversationKind.Assistant || (Kind is ConversationKind.Support && IsVisitor);

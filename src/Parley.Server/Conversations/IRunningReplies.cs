@@ -1,3 +1,4 @@
+using Parley.Server.Conversations.Timelines;
 using Parley.Server.Realtime;
 using Parley.Server.Realtime.Wire;
 
@@ -23,7 +24,8 @@ internal interface IRunningReplies
     /// Calls <paramref name="goLive"/> once, before it returns, with the frame <c>reply.start {reply_id, model, text, index}</c> of the reply that
     /// runs, or with null when none does. It must not block, throw, or call back.
     /// </summary>
-    void Join(Guid conversationId, Action<Frame?> goLive);
+    /// <param name="view">What the socket may see of it: a visitor is not told the model.</param>
+    void Join(Guid conversationId, EntryView view, Action<Frame?> goLive);
 
     /// <summary>The reply that runs in this conversation, as of now; null when none does.</summary>
     RunningReply? Find(Guid conversationId);

@@ -56,16 +56,15 @@ internal static class Messages
         if (after_seq is not null && before_seq is not null)
             return Problems.BadRequest("one_direction", "Give after_seq or before_seq, not both.", "before_seq");
         var size = Paging.Limit(limit);
-        var withPrivate = !access.IsVisitor;
         if (after_seq is { } after)
         {
-            var later = await log.ReadAfterAsync(access.ConversationId, after, withPrivate, size + 1, cancellationToken);
+            var later = await log.ReadAfterAsync(access.ConversationId, after, access.View, size + 1, cancellationToken);
             var hasMore = later.Count > size;
             if (hasMore)
                 later.RemoveAt(size);
             return TypedResults.Ok(new Page<Entry>(later, hasMore ? later[^1].Seq.ToString(CultureInfo.InvariantCulture) : null));
         }
-        var earlier = await log.ReadBeforeAsync(access.ConversationId, before_seq ?? long.MaxValue, withPrivate, size + 1, cancellationToken);
+        var earlier = await log.ReadBeforeAsync(access.ConversationId, before_seq ?? long.MaxValue, access.View, size + 1, cancellationToken);
         var hasEarlier = earlier.Count > size;
         if (hasEarlier)
             earlier.RemoveAt(0);
@@ -96,10 +95,12 @@ internal static class Messages
         var result = await timeline.AppendAsync(draft, cancellationToken);
         if (result.Outcome.IsRefused(out problem))
             return problem;
-        var stored = await log.ReadAfterAsync(access.ConversationId, result.Seq - 1, withPrivate: true, limit: 1, cancellationToken);
+        var stored = await log.ReadAfterAsync(access.ConversationId, result.Seq - 1, access.View, limit: 1, cancellationToken);
+        if (stored is not [var entry] || entry.Seq != result.Seq)
+            return Problems.Conflict("client_id_taken", "Another message of this conversation has this client_id.");
         return result.Outcome is AppendOutcome.Duplicate
-            ? TypedResults.Ok(stored[0])
-            : TypedResults.Created($"/api/v1/conversations/{access.ConversationId}/messages?after_seq={result.Seq - 1}&limit=1", stored[0]);
+            ? TypedResults.Ok(entry)
+            : TypedResults.Created($"/api/v1/conversations/{access.ConversationId}/messages?after_seq={result.Seq - 1}&limit=1", entry);
     }
 
     /// <summary>Notes how far the caller has read.</summary>

@@ -105,7 +105,7 @@ internal sealed class Desk(AssistantServer server, SignedIn admin)
     }
 
     public Task<List<Entry>> TimelineOfAsync(Guid conversation) =>
-        server.Services.GetRequiredService<EntryLog>().ReadAfterAsync(conversation, 0, withPrivate: true, limit: 200, CancellationToken.None);
+        server.Services.GetRequiredService<EntryLog>().ReadAfterAsync(conversation, 0, EntryView.Full, limit: 200, CancellationToken.None);
 
     /// <summary>The timeline once <paramref name="isThere"/> holds of it.</summary>
     public async Task<List<Entry>> TimelineOfAsync(Guid conversation, Func<List<Entry>, bool> isThere)

@@ -171,6 +171,20 @@ internal sealed class Listener : IAsyncDisposable
         throw new InvalidOperationException($"The socket was closed ({_socket.CloseStatus}) before a frame {type} came.");
     }
 
+    /// <summary>All frames up to the first message with this body.</summary>
+    public async Task<List<JsonElement>> UntilMessageAsync(string body)
+    {
+        using var patience = new CancellationTokenSource(_patience);
+        var frames = new List<JsonElement>();
+        await foreach (var frame in _frames.Reader.ReadAllAsync(patience.Token))
+        {
+            frames.Add(frame);
+            if (frame.Text("type") is "message" && frame.GetProperty("message").Text("body") == body)
+                return frames;
+        }
+        throw new InvalidOperationException($"The socket was closed ({_socket.CloseStatus}) before the message came.");
+    }
+
     /// <summary>What has come until the socket was closed.</summary>
     public async Task<List<JsonElement>> UntilClosedAsync()
     {

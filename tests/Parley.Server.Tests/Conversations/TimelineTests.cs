@@ -269,7 +269,7 @@ public sealed class TimelineTests : IAsyncLifetime
     }
 
     private Task<List<Entry>> ReadAsync(Guid conversation) =>
-        new EntryLog(_database.DataSource).ReadAfterAsync(conversation, 0, withPrivate: true, limit: 10_000, CancellationToken.None);
+        new EntryLog(_database.DataSource).ReadAfterAsync(conversation, 0, EntryView.Full, limit: 10_000, CancellationToken.None);
 
     /// <summary>One more server's timeline on the same database.</summary>
     private async Task<Timeline> StartNodeAsync()

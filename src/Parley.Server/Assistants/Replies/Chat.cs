@@ -80,7 +80,7 @@ internal static class Chat
         var result = await timeline.AppendAsync(draft, cancellationToken);
         if (!result.IsStored)
             return Problems.NotFound("conversation_not_found", "There is no such conversation.");
-        var asked = (await log.ReadAfterAsync(conversationId, result.Seq - 1, withPrivate: true, limit: 1, cancellationToken))[0];
+        var asked = (await log.ReadAfterAsync(conversationId, result.Seq - 1, access.View, limit: 1, cancellationToken))[0];
         var pieces = follower.FollowAnswerAsync(caller.TenantId, conversationId, result.Seq, cancellationToken);
         var wantsStream = request.Stream || context.Request.GetTypedHeaders().Accept.Any(accepted => accepted.MediaType == "text/event-stream");
         return wantsStream ? new ReplyEventStream(pieces, asked) : await WholeAsync(pieces, asked, log, cancellationToken);

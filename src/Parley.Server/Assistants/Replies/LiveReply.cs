@@ -94,7 +94,7 @@ internal sealed class LiveReply : IDisposable
             if (_isSealed)
                 return;
             Model = model;
-            _topics.Publish(Topic, StartFrame());
+            Publish(StartFrame);
         }
     }
 
@@ -153,18 +153,20 @@ internal sealed class LiveReply : IDisposable
         lock (_gate)
         {
             (End, _isSealed) = (end, true);
-            _topics.Publish(Topic, EndFrame(end));
+            Publish(view => EndFrame(end, view));
             SignalChange();
         }
     }
 
     /// <summary>What it has said so far. Call it under the conversation's lock to join without gap.</summary>
-    public Frame StartFrame() => Frame.Text(this, static (json, reply) =>
+    public Frame StartFrame(EntryView view) => Frame.Text((Reply: this, view), static (json, start) =>
     {
+        var (reply, view) = start;
         json.WriteStartObject();
         json.WriteString("type"u8, "reply.start"u8);
         json.WriteString("reply_id"u8, reply.Id);
-        json.WriteString("model"u8, reply.Model);
+        if (!view.IsVisitor)
+            json.WriteString("model"u8, reply.Model);
         json.WriteString("text"u8, reply._text.ToString());
         json.WriteNumber("index"u8, reply.Index);
         json.WriteEndObject();
@@ -231,6 +233,13 @@ internal sealed class LiveReply : IDisposable
         SignalChange();
     }
 
+    /// <summary>Publishes a frame of which the tenant's people and the visitor see different parts.</summary>
+    private void Publish(Func<EntryView, Frame> frame)
+    {
+        _topics.Publish(Topic, frame(EntryView.Full), Audience.Staff);
+        _topics.Publish(Topic, frame(EntryView.Visitor), Audience.Visitors);
+    }
+
     private void SignalChange()
     {
         var changed = _changed;
@@ -248,22 +257,24 @@ internal sealed class LiveReply : IDisposable
         json.WriteEndObject();
     });
 
-    private Frame EndFrame(ReplyEnd end) => Frame.Text((Reply: this, end), static (json, ended) =>
+    private Frame EndFrame(ReplyEnd end, EntryView view) => Frame.Text((Reply: this, end, view), static (json, ended) =>
     {
-        var (reply, end) = ended;
+        var (reply, end, view) = ended;
         json.WriteStartObject();
         json.WriteString("type"u8, end.Message is null ? "reply.error"u8 : "reply.done"u8);
         json.WriteString("reply_id"u8, reply.Id);
         json.WriteString("status"u8, end.Status.Name());
-        if (end.Message is { } message)
+        if (end.Message is { } stored && view.Of(stored) is { } message)
         {
             json.WritePropertyName("message"u8);
             EntryJson.Write(json, message);
         }
         else
         {
-            json.WriteString("code"u8, end.Code ?? end.Status.Name());
-            json.WriteString("detail"u8, end.Detail ?? "");
+            // Why a model failed is no concern of a visitor; that a person has taken over or somebody stopped it is.
+            var isInternal = view.IsVisitor && end.Status is ReplyStatus.Failed;
+            json.WriteString("code"u8, isInternal ? end.Status.Name() : end.Code ?? end.Status.Name());
+            json.WriteString("detail"u8, isInternal ? "The assistant could not answer." : end.Detail ?? "");
         }
         json.WriteEndObject();
     });

@@ -67,10 +67,10 @@ internal sealed partial class ReplyEngine : IRunningReplies
         timeline.Appended += OnAppended;
     }
 
-    public void Join(Guid conversationId, Action<Frame?> goLive)
+    public void Join(Guid conversationId, EntryView view, Action<Frame?> goLive)
     {
         lock (GateOf(conversationId))
-            goLive(_byConversation.GetValueOrDefault(conversationId)?.StartFrame());
+            goLive(_byConversation.GetValueOrDefault(conversationId)?.StartFrame(view));
     }
 
     public RunningReply? Find(Guid conversationId) => _byConversation.GetValueOrDefault(conversationId)?.Snapshot();
@@ -295,7 +295,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
         var before = giving.Claim.AnswersSeq + 1;
         while (true)
         {
-            var older = await _log.ReadBeforeAsync(giving.Claim.ConversationId, before, withPrivate: false, page, cancellationToken);
+            var older = await _log.ReadBeforeAsync(giving.Claim.ConversationId, before, EntryView.WithoutNotes, page, cancellationToken);
             entries.InsertRange(0, older);
             budget -= older.Sum(entry => TokenEstimate.Of(entry.Body));
             if (older.Count < page || budget <= 0)
@@ -398,7 +398,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
     private async Task<Entry?> FindFinishedAsync(Claim claim, CancellationToken cancellationToken)
     {
         var clientId = claim.ReplyId.ToString();
-        await foreach (var entry in _log.ReadAllAfterAsync(claim.ConversationId, claim.AnswersSeq, withPrivate: false, cancellationToken))
+        await foreach (var entry in _log.ReadAllAfterAsync(claim.ConversationId, claim.AnswersSeq, EntryView.WithoutNotes, cancellationToken))
         {
             if (entry.ClientId == clientId)
                 return entry;
@@ -408,7 +408,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
 
     private async Task<Entry> StoredAsync(Draft draft, AppendResult result, CancellationToken cancellationToken) =>
         result.Outcome is AppendOutcome.Duplicate
-        && await _log.ReadAfterAsync(draft.ConversationId, result.Seq - 1, withPrivate: true, limit: 1, cancellationToken) is [var first]
+        && await _log.ReadAfterAsync(draft.ConversationId, result.Seq - 1, EntryView.Full, limit: 1, cancellationToken) is [var first]
             ? first
             : new Entry(
                 result.Id, draft.ConversationId, result.Seq, draft.Kind, draft.Sender, draft.Body, draft.Attachments, draft.Private, draft.ClientId, draft.Metadata, draft.Model,

@@ -32,7 +32,7 @@ internal static class ReplyRoutes
     internal static async Task<Results<Ok<ReplyResponse>, ProblemHttpResult>> GetAsync(
         Guid id, ReplyStore replies, ReplyEngine engine, ConversationRights rights, EntryLog log, ClaimsPrincipal caller, CancellationToken cancellationToken) =>
         await OpenAsync(id, replies, rights, caller, cancellationToken) is { } reply
-            ? TypedResults.Ok(await ToResponseAsync(reply, engine, log, cancellationToken))
+            ? TypedResults.Ok(await ToResponseAsync(reply, engine, log, caller, cancellationToken))
             : NotFound();
 
     /// <summary>
@@ -56,12 +56,12 @@ internal static class ReplyRoutes
         if (await OpenAsync(id, replies, rights, caller, cancellationToken) is not { } reply)
             return NotFound();
         if (reply.Status is not ReplyStatus.Running)
-            return TypedResults.Ok(await ToResponseAsync(reply, engine, log, cancellationToken));
+            return TypedResults.Ok(await ToResponseAsync(reply, engine, log, caller, cancellationToken));
         if (engine.FindById(id) is { } live)
             live.Cancel();
         else
             await replies.RequestCancelAsync(reply.ConversationId, cancellationToken);
-        return TypedResults.Accepted($"/api/v1/replies/{id}", await ToResponseAsync(reply, engine, log, cancellationToken));
+        return TypedResults.Accepted($"/api/v1/replies/{id}", await ToResponseAsync(reply, engine, log, caller, cancellationToken));
     }
 
     /// <summary>The entry that the reply became; null when it became none.</summary>
@@ -69,7 +69,7 @@ internal static class ReplyRoutes
     {
         if (reply.MessageSeq is not { } seq)
             return null;
-        var found = await log.ReadAfterAsync(reply.ConversationId, seq - 1, withPrivate: false, limit: 1, cancellationToken);
+        var found = await log.ReadAfterAsync(reply.ConversationId, seq - 1, EntryView.WithoutNotes, limit: 1, cancellationToken);
         return found is [{ Kind: not EntryKind.Event } message] && message.Seq == seq ? message : null;
     }
 
@@ -83,11 +83,14 @@ internal static class ReplyRoutes
             ? reply
             : null;
 
-    private static async Task<ReplyResponse> ToResponseAsync(StoredReply reply, ReplyEngine engine, EntryLog log, CancellationToken cancellationToken)
+    private static async Task<ReplyResponse> ToResponseAsync(
+        StoredReply reply, ReplyEngine engine, EntryLog log, ClaimsPrincipal caller, CancellationToken cancellationToken)
     {
         var (text, index) = reply.Status is ReplyStatus.Running && engine.FindById(reply.Id)?.Snapshot() is { } now ? (now.Text, now.Index) : (reply.Text, reply.LastIndex);
+        // What a provider's server said in failing may name accounts, limits and addresses: that is for the operator.
+        IReadOnlyList<Attempt> attempts = caller.AtLeast(Role.Admin) ? reply.Attempts : [.. reply.Attempts.Select(attempt => attempt with { Detail = null })];
         return new ReplyResponse(
-            reply.Id, reply.ConversationId, reply.Status.Name(), reply.Model, text, index, reply.Attempts, reply.Code,
+            reply.Id, reply.ConversationId, reply.Status.Name(), reply.Model, text, index, attempts, reply.Code,
             await reply.MessageAsync(log, cancellationToken), reply.CreatedAt, reply.EndedAt);
     }
 

@@ -43,7 +43,7 @@ internal sealed class BriefingJobHandler(NpgsqlDataSource database, EntryLog log
     {
         if (job.TenantId is not { } tenantId || !await IsTakenOverAsync(payload, cancellationToken))
             return;
-        var entries = await log.ReadBeforeAsync(payload.ConversationId, long.MaxValue, withPrivate: true, EntriesRead, cancellationToken);
+        var entries = await log.ReadBeforeAsync(payload.ConversationId, long.MaxValue, EntryView.Full, EntriesRead, cancellationToken);
         entries.RemoveAll(entry => entry.Kind is EntryKind.Event);
         var summariser = services.GetService<ISummariser>(); // of a module above, if it is there
         var text = summariser is null ? null : await summariser.SummariseAsync(tenantId, payload.ConversationId, entries, cancellationToken);

@@ -37,6 +37,9 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
     private Connection _connection = null!;
     private long _typingAt;
 
+    /// <summary>What <see cref="ChatPresence.AudienceOfAsync"/> said; asked again while the visitor may not know of this one.</summary>
+    private Audience _audience = Audience.Staff;
+
     private Topic Topic => new(TopicKind.Conversation, access.ConversationId);
 
     private bool SeesPresence => access.Kind is ConversationKind.Support;
@@ -72,12 +75,13 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
             parts.Presence.Enter(access.ConversationId, access.Sender.Id.GetValueOrDefault());
         try
         {
-            var subscription = parts.Topics.SubscribeHeld(Topic, connection, access.IsVisitor ? Audience.Everyone : Audience.Staff);
+            var subscription = parts.Topics.SubscribeHeld(Topic, connection, access.Audience);
             if (await parts.Views.GetAsync(access, stopping) is not { } conversation)
             {
                 connection.Close(CloseCode.NotFound, "conversation_not_found");
                 return;
             }
+            await ShowAsync();
             connection.Enqueue(Ready(conversation));
 
             // Without after_seq the client reads what it wants of the past by itself, up to the last_seq that it was told.
@@ -85,7 +89,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
             if (afterSeq is { } after)
             {
                 var unwritten = 0;
-                await foreach (var entry in parts.Entries.ReadAllAfterAsync(access.ConversationId, after, withPrivate: !access.IsVisitor, stopping))
+                await foreach (var entry in parts.Entries.ReadAllAfterAsync(access.ConversationId, after, access.View, stopping))
                 {
                     connection.Enqueue(Frame.Text(entry, TimelineDelivery.WriteMessage, entry.Seq));
                     lastSeq = entry.Seq;
@@ -121,7 +125,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
                 await SendAsync(frame);
                 break;
             case ClientFrameType.Typing:
-                Type(frame.On);
+                await TypeAsync(frame);
                 break;
             case ClientFrameType.Read:
                 await MarkReadAsync(frame.Seq);
@@ -188,13 +192,34 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
         }
     }
 
-    /// <summary>At most twice a second from one socket; that somebody stopped is always told.</summary>
-    private void Type(bool on)
+    /// <summary>Tells the visitor that this one is here, as soon as it takes part.</summary>
+    private async ValueTask<Audience> ShowAsync()
     {
+        if (_audience is not Audience.Everyone)
+            _audience = await parts.Presence.AudienceOfAsync(access, parts.Lifetime.ApplicationStopping);
+        if (SeesPresence && _audience is Audience.Everyone)
+            parts.Presence.Show(access.ConversationId, access.Sender.Id.GetValueOrDefault());
+        return _audience;
+    }
+
+    /// <summary>At most twice a second from one socket; that somebody stopped is always published. Who writes a note says so with `private` and is not shown to the visitor.</summary>
+    private async ValueTask TypeAsync(ClientFrame frame)
+    {
+        var on = frame.On;
         var now = Environment.TickCount64;
         if (on && now - _typingAt < 500)
             return;
         _typingAt = now;
+        var audience = Audience.Staff;
+        try
+        {
+            if (!frame.Private)
+                audience = await ShowAsync();
+        }
+        catch (NpgsqlException)
+        {
+            // Whether the visitor may know cannot be asked just now: then it is not told.
+        }
         parts.Topics.Publish(Topic, Frame.Text((access.Sender, on), static (json, typing) =>
         {
             json.WriteStartObject();
@@ -202,7 +227,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
             EntryJson.WriteSender(json, typing.Sender);
             json.WriteBoolean("on"u8, typing.on);
             json.WriteEndObject();
-        }));
+        }), audience);
     }
 
     /// <summary>
@@ -213,13 +238,13 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
     {
         void GoLive(Frame? start)
         {
-            parts.Topics.Subscribe(new Topic(TopicKind.Reply, access.ConversationId), connection, Audience.Everyone);
+            parts.Topics.Subscribe(new Topic(TopicKind.Reply, access.ConversationId), connection, access.Audience);
             if (start is not null)
                 connection.TrySend(start);
         }
 
         if (access.Kind is not ConversationKind.Group)
-            parts.Replies?.Join(access.ConversationId, GoLive);
+            parts.Replies?.Join(access.ConversationId, access.View, GoLive);
     }
 
     private Frame Ready(ConversationResponse conversation) => Frame.Text((Socket: this, conversation), static (json, ready) =>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Npgsql;
+using NpgsqlTypes;
 using Parley.Server.Conversations.Files;
 using Parley.Server.Storage;
 
@@ -18,29 +19,31 @@ internal sealed class EntryLog(NpgsqlDataSource database)
         from timeline_entries e
         """;
 
-    private const string After = $"{Columns} where e.conversation_id = $1 and e.seq > $2 and ($3 or not e.private) order by e.seq limit $4";
-    private const string Before = $"{Columns} where e.conversation_id = $1 and e.seq < $2 and ($3 or not e.private) order by e.seq desc limit $4";
+    // The rows that EntryView.Of does not drop, so that a page is full.
+    private const string Seen = "($3 or not e.private) and ($5::text[] is null or e.kind <> 'event' or e.metadata->>'event' = any($5))";
+
+    private const string After = $"{Columns} where e.conversation_id = $1 and e.seq > $2 and {Seen} order by e.seq limit $4";
+    private const string Before = $"{Columns} where e.conversation_id = $1 and e.seq < $2 and {Seen} order by e.seq desc limit $4";
 
     /// <summary>Up to <paramref name="limit"/> entries after <paramref name="afterSeq"/>, oldest first.</summary>
-    /// <param name="withPrivate">Whether the reader may see notes.</param>
-    public Task<List<Entry>> ReadAfterAsync(Guid conversationId, long afterSeq, bool withPrivate, int limit, CancellationToken cancellationToken) =>
-        ReadAsync(After, conversationId, afterSeq, withPrivate, limit, cancellationToken);
+    public Task<List<Entry>> ReadAfterAsync(Guid conversationId, long afterSeq, EntryView view, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(After, conversationId, afterSeq, view, limit, cancellationToken);
 
     /// <summary>The last <paramref name="limit"/> entries before <paramref name="beforeSeq"/> (<see cref="long.MaxValue"/> for the newest), oldest first.</summary>
-    public async Task<List<Entry>> ReadBeforeAsync(Guid conversationId, long beforeSeq, bool withPrivate, int limit, CancellationToken cancellationToken)
+    public async Task<List<Entry>> ReadBeforeAsync(Guid conversationId, long beforeSeq, EntryView view, int limit, CancellationToken cancellationToken)
     {
-        var entries = await ReadAsync(Before, conversationId, beforeSeq, withPrivate, limit, cancellationToken);
+        var entries = await ReadAsync(Before, conversationId, beforeSeq, view, limit, cancellationToken);
         entries.Reverse();
         return entries;
     }
 
     /// <summary>All entries after <paramref name="afterSeq"/>, page by page.</summary>
     public async IAsyncEnumerable<Entry> ReadAllAfterAsync(
-        Guid conversationId, long afterSeq, bool withPrivate, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Guid conversationId, long afterSeq, EntryView view, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
-            var page = await ReadAfterAsync(conversationId, afterSeq, withPrivate, PageSize, cancellationToken);
+            var page = await ReadAfterAsync(conversationId, afterSeq, view, PageSize, cancellationToken);
             foreach (var entry in page)
                 yield return entry;
             if (page.Count < PageSize)
@@ -63,17 +66,21 @@ internal sealed class EntryLog(NpgsqlDataSource database)
         return entries;
     }
 
-    private async Task<List<Entry>> ReadAsync(string sql, Guid conversationId, long seq, bool withPrivate, int limit, CancellationToken cancellationToken)
+    private async Task<List<Entry>> ReadAsync(string sql, Guid conversationId, long seq, EntryView view, int limit, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(sql);
         command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = conversationId });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = seq });
-        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = withPrivate });
+        command.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = view.SeesNotes });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter { Value = (object?)view.Events ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
         await using var row = await command.ExecuteReaderAsync(cancellationToken);
         var entries = new List<Entry>();
         while (await row.ReadAsync(cancellationToken))
-            entries.Add(Read(row));
+        {
+            if (view.Of(Read(row)) is { } entry)
+                entries.Add(entry);
+        }
         return entries;
     }
 

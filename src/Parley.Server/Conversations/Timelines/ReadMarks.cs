@@ -8,7 +8,7 @@ using Parley.Server.Storage;
 namespace Parley.Server.Conversations.Timelines;
 
 /// <summary>How far each person and each visitor has read.</summary>
-internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, EventFeed events, TimeProvider time)
+internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, EventFeed events, ChatPresence presence, TimeProvider time)
 {
     /// <summary>Notes that the one with <paramref name="access"/> has read up to <paramref name="seq"/>, which never goes back or beyond the end, and tells the others with `read {sender, seq}`.</summary>
     public async Task MarkAsync(ConversationAccess access, long seq, CancellationToken cancellationToken)
@@ -29,7 +29,7 @@ internal sealed class ReadMarks(NpgsqlDataSource database, Topics topics, EventF
         if (await command.ExecuteScalarAsync(cancellationToken) is not long marked)
             return; // had read as far already
         var frame = Frame.Text((access.Sender, marked), Write);
-        topics.Publish(new Topic(TopicKind.Conversation, access.ConversationId), frame);
+        topics.Publish(new Topic(TopicKind.Conversation, access.ConversationId), frame, await presence.AudienceOfAsync(access, cancellationToken));
         if (!access.IsVisitor)
             events.Publish(access.TenantId, [new Topic(TopicKind.User, readerId)], (access.ConversationId, marked), WriteOwn);
     }

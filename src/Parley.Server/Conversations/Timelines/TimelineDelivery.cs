@@ -75,10 +75,7 @@ internal sealed partial class TimelineDelivery(Topics topics, Jobs jobs, Action<
                 if (item.Failure is null && item.Result.Outcome is AppendOutcome.Appended)
                 {
                     var entry = EntryOf(item);
-                    _delivery.Publish(
-                        new Topic(TopicKind.Conversation, entry.ConversationId),
-                        Frame.Text(entry, WriteMessage, entry.Seq),
-                        entry.Private ? Audience.Staff : Audience.Everyone);
+                    Publish(entry, item.Kind);
                     appended(new EntryAppended(item.Draft.TenantId, entry, item.Draft.Change ?? (item.Metadata is null ? null : _opened), item.Result.ReplyOwed, item.Kind));
                     owed |= item.Result.ReplyOwed;
                 }
@@ -99,6 +96,16 @@ internal sealed partial class TimelineDelivery(Topics topics, Jobs jobs, Action<
         }
         if (owed)
             jobs.Nudge("reply");
+    }
+
+    /// <summary>Publishes the entry once when everybody sees the same of it, else once for the tenant's people and once, if it is visible there, for the visitor.</summary>
+    private void Publish(Entry entry, ConversationKind kind)
+    {
+        var topic = new Topic(TopicKind.Conversation, entry.ConversationId);
+        var visitors = kind is ConversationKind.Support ? EntryView.Visitor.Of(entry) : null;
+        _delivery.Publish(topic, Frame.Text(entry, WriteMessage, entry.Seq), ReferenceEquals(visitors, entry) ? Audience.Everyone : Audience.Staff);
+        if (visitors is not null && !ReferenceEquals(visitors, entry))
+            _delivery.Publish(topic, Frame.Text(visitors, WriteMessage, entry.Seq), Audience.Visitors);
     }
 
     /// <summary>What the socket that sent it is told; null when it sent no client id and all is well.</summary>
