@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 using Parley.Server.Accounts;
@@ -128,6 +129,55 @@ public sealed class FilesTests(TestServer server) : IClassFixture<TestServer>
             var name = FileName.Clean(given);
             return name.Length is > 0 and <= 200 && name.IndexOfAny(['/', '\\', '\0', '\r', '\n', '"']) < 0 && name is not ("." or "..");
         }).QuickCheckThrowOnFailure();
+
+    [Theory]
+    [InlineData("image/jpeg", "RIFF\u0001\u0002\u0003\u0004WEBPVP8 ", "image/webp")]
+    [InlineData("image/jpeg", "\0\0\0\u0018ftypmif1\0\0\0\0mif1avif", "image/avif")]
+    [InlineData("image/jpeg", "\0\0\0\u0018ftypmif1\0\0\0\0mif1heic", "image/heic")]
+    [InlineData("application/octet-stream", "\0\0\0\u0018ftypheix\0\0\0\0mif1miaf", "image/heic")]
+    [InlineData("image/heic", "\0\0\0\u0018ftypmif1\0\0\0\0mif1miaf", "image/heif")]
+    [InlineData("audio/webm", "\u001A\u0045\u00DF\u00A3webm\0A_OPUS", "audio/webm")]
+    [InlineData("video/webm", "\u001A\u0045\u00DF\u00A3webm\0A_OPUS", "audio/webm")]
+    [InlineData("audio/webm", "\u001A\u0045\u00DF\u00A3webm\0V_VP9\0A_OPUS", "video/webm")]
+    [InlineData("video/mp4", "\0\0\0\u0014ftypM4A \0\0\0\0isom", "audio/mp4")]
+    [InlineData("audio/mp4", "\0\0\0\u0014ftypiso5\0\0\0\0isom", "audio/mp4")]
+    [InlineData("application/octet-stream", "\0\0\0\u0014ftypiso5\0\0\0\0isom\0moov\0vide\0soun", "video/mp4")]
+    [InlineData("text/plain", "MZ is the mark of old programs.", "text/plain")]
+    [InlineData("text/plain", "ID3 tags explained", "text/plain")]
+    [InlineData("text/plain", "#!/bin/sh\necho hello", "text/plain")]
+    [InlineData("application/octet-stream", "2026-01-01 12:00:00 started\n", "text/plain")]
+    [InlineData("application/octet-stream", "MZ\u0090\0\u0003", "application/x-executable")]
+    [InlineData("audio/mpeg", "ID3\u0003\0\0", "audio/mpeg")]
+    [InlineData("text/plain", "\u00FF\u00FEh\0i\0", "text/plain")]
+    [InlineData("application/octet-stream", "\u00FE\u00FF\0h\0i", "text/plain")]
+    [InlineData("text/plain", "\u00FF\u00FE<\0h\0t\0m\0l\0>\0", "text/html")]
+    [InlineData("text/plain", "a\0b", "application/octet-stream")]
+    public void A_file_is_what_its_bytes_are(string declared, string head, string expected)
+    {
+        Assert.True(FileTypes.TryDetermine(Encoding.Latin1.GetBytes(head), declared, out var type));
+        Assert.Equal(expected, type);
+    }
+
+    [Theory]
+    [InlineData("image/avif")]
+    [InlineData("image/heic")]
+    public void What_is_no_picture_is_not_taken_for_one(string declared) =>
+        Assert.False(FileTypes.TryDetermine("not a picture"u8, declared, out _));
+
+    [Fact]
+    public async Task Head_tells_of_a_file_without_its_bytes()
+    {
+        var member = await server.SignInAloneAsync(Role.Member);
+        var conversation = await member.Http.BeginAsync();
+        var file = await (await UploadAsync(member.Http, conversation, "2026 started"u8.ToArray(), "server.log", "application/octet-stream")).JsonAsync();
+
+        using var request = new HttpRequestMessage(HttpMethod.Head, file.Text("url"));
+        var answer = await member.Http.SendAsync(request);
+
+        Assert.Equal((HttpStatusCode.OK, 12L), (answer.StatusCode, answer.Content.Headers.ContentLength!.Value));
+        Assert.Equal("text/plain", answer.Content.Headers.ContentType!.MediaType);
+        Assert.Empty(await answer.Content.ReadAsByteArrayAsync());
+    }
 
     [Fact]
     public void Any_bytes_have_some_type() =>

@@ -34,6 +34,7 @@ internal static class FileRoutes
                 return Task.CompletedTask;
             });
         files.MapGet("/{id:guid}", DownloadAsync).WithName("DownloadFile");
+        files.MapMethods("/{id:guid}", [HttpMethods.Head], DownloadAsync).ExcludeFromDescription();
     }
 
     /// <summary>Uploads a file to a conversation: `multipart/form-data` with `conversation_id` and `file`. Name its id in a message's `attachments`.</summary>
