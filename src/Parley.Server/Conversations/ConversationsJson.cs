@@ -34,6 +34,7 @@ namespace Parley.Server.Conversations;
 [JsonSerializable(typeof(CannedReplyResponse))]
 [JsonSerializable(typeof(Page<CannedReplyResponse>))]
 [JsonSerializable(typeof(FileResponse))]
+[JsonSerializable(typeof(FileLink))]
 [JsonSerializable(typeof(Page<SearchHit>))]
 [JsonSerializable(typeof(Overview))]
 [JsonSerializable(typeof(WidgetSettingsPatch))]

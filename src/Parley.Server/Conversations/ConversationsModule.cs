@@ -44,6 +44,7 @@ internal static class ConversationsModule
         builder.Services.AddHostedService(services => services.GetRequiredService<Assigner>());
 
         builder.Services.AddSingleton<FileLimits>();
+        builder.Services.AddSingleton<FileLinks>();
         builder.Services.AddHostedService<SearchIndexer>();
 
         // Visitors on the customers' sites

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -6,6 +7,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using Parley.Server.Accounts;
 using Parley.Server.Conversations.Files;
+using Parley.Server.Storage;
 using Xunit;
 
 namespace Parley.Server.Tests.Conversations;
@@ -52,6 +54,37 @@ public sealed class FilesTests(TestServer server) : IClassFixture<TestServer>
         Assert.Equal("file_not_found", (await stolen.ProblemAsync(HttpStatusCode.BadRequest)).Text("code"));
         var withToken = await server.CreateClient().GetAsync(new Uri($"{file.Text("url")}?access_token={ada.Token}", UriKind.Relative));
         Assert.Equal(HttpStatusCode.OK, withToken.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_link_opens_its_file_alone_and_not_for_long()
+    {
+        var agent = await server.SignInAloneAsync(Role.Agent);
+        var ada = await server.VisitAsync(agent.TenantId);
+        var bo = await server.VisitAsync(agent.TenantId);
+        var file = await (await UploadAsync(ada.Http, ada.ConversationId, _png, "cat.png", "image/png")).JsonAsync();
+        var other = await (await UploadAsync(ada.Http, ada.ConversationId, _png, "dog.png", "image/png")).JsonAsync();
+        var anybody = server.CreateClient();
+
+        Assert.Equal(HttpStatusCode.NotFound, (await bo.Http.PostAsync(new Uri($"{file.Text("url")}/link", UriKind.Relative), null)).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await anybody.PostAsync(new Uri($"{file.Text("url")}/link", UriKind.Relative), null)).StatusCode);
+        var link = (await (await ada.Http.PostAsync(new Uri($"{file.Text("url")}/link", UriKind.Relative), null)).JsonAsync()).Text("url");
+        Assert.Equal(_png, await anybody.GetByteArrayAsync(new Uri(link, UriKind.Relative)));
+        Assert.DoesNotContain(ada.Token, link, StringComparison.Ordinal);
+
+        var query = link[link.IndexOf('?', StringComparison.Ordinal)..];
+        var expires = long.Parse(query["?expires=".Length..query.IndexOf('&', StringComparison.Ordinal)], CultureInfo.InvariantCulture);
+        foreach (var bad in new[] { file.Text("url"), other.Text("url") + query, link + "A", link.Replace($"{expires}", $"{expires + 600}", StringComparison.Ordinal) })
+            Assert.Equal(HttpStatusCode.Unauthorized, (await anybody.GetAsync(new Uri(bad, UriKind.Relative))).StatusCode);
+
+        var clock = new TestClock();
+        var links = new FileLinks(new Secrets(new byte[32]), clock);
+        var id = Guid.CreateVersion7();
+        var made = links.Make(id);
+        var (until, signature) = (made.ExpiresAt.ToUnixTimeSeconds(), made.Url[(made.Url.IndexOf("signature=", StringComparison.Ordinal) + 10)..]);
+        Assert.True(links.IsGood(id, until, signature));
+        clock.Advance(TimeSpan.FromMinutes(21));
+        Assert.False(links.IsGood(id, until, signature));
     }
 
     [Fact]

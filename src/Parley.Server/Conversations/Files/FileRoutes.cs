@@ -33,8 +33,10 @@ internal static class FileRoutes
                 operation.RequestBody = Form();
                 return Task.CompletedTask;
             });
-        files.MapGet("/{id:guid}", DownloadAsync).WithName("DownloadFile");
-        files.MapMethods("/{id:guid}", [HttpMethods.Head], DownloadAsync).ExcludeFromDescription();
+        files.MapPost("/{id:guid}/link", LinkAsync).WithName("LinkFile");
+        // A link needs no caller; without one the handler asks for what the group asks.
+        files.MapGet("/{id:guid}", DownloadAsync).WithName("DownloadFile").AllowAnonymous();
+        files.MapMethods("/{id:guid}", [HttpMethods.Head], DownloadAsync).ExcludeFromDescription().AllowAnonymous();
     }
 
     /// <summary>Uploads a file to a conversation: `multipart/form-data` with `conversation_id` and `file`. Name its id in a message's `attachments`.</summary>
@@ -102,17 +104,39 @@ internal static class FileRoutes
         }
     }
 
-    /// <summary>A file of a conversation that the caller may see. Pictures, PDF and plain text are shown, everything else is offered for saving.</summary>
-    internal static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> DownloadAsync(
-        Guid id, HttpContext context, ClaimsPrincipal caller, ConversationRights rights, FileStore store, AppDbContext db, CancellationToken cancellationToken)
+    /// <summary>Makes a link to a file that opens it without a token, for ten to twenty minutes.</summary>
+    internal static async Task<Results<Ok<FileLink>, ProblemHttpResult>> LinkAsync(
+        Guid id, ClaimsPrincipal caller, ConversationRights rights, FileLinks links, AppDbContext db, CancellationToken cancellationToken)
     {
-        var file = await db.Files.AsNoTracking().SingleOrDefaultAsync(f => f.Id == id, cancellationToken);
-        var access = file is null ? null : await rights.OpenAsync(caller, file.ConversationId, cancellationToken);
-        if (file is null || access is null)
-            return NotFound();
-        if (access.IsRefused(out var problem))
-            return problem;
-        if (store.OpenRead(id) is not { } content)
+        var (file, problem) = await FindAsync(id, caller, rights, db, cancellationToken);
+        return file is null ? problem ?? NotFound() : TypedResults.Ok(links.Make(id));
+    }
+
+    /// <summary>
+    /// A file of a conversation that the caller may see, or to which `expires` and `signature` of a link open the way. Pictures, PDF and plain text are shown,
+    /// everything else is offered for saving.
+    /// </summary>
+    internal static async Task<Results<FileStreamHttpResult, ProblemHttpResult>> DownloadAsync(
+        Guid id, HttpContext context, ClaimsPrincipal user, ConversationRights rights, FileLinks links, FileStore store, AppDbContext db, CancellationToken cancellationToken,
+        long? expires = null, string? signature = null)
+    {
+        ConversationFile? file;
+        if (links.IsGood(id, expires, signature))
+        {
+            file = await db.Files.IgnoreQueryFilters(["Tenant"]).AsNoTracking()
+                .SingleOrDefaultAsync(f => f.Id == id && db.Set<Conversation>().Any(c => c.Id == f.ConversationId && c.DeletedAt == null), cancellationToken);
+        }
+        else
+        {
+            if (user is not Caller caller)
+                return Problems.Unauthorized("unauthenticated", "Sign in, send a valid access token or API key, or ask for a new link.");
+            if (context.GetEndpoint()?.Metadata.GetMetadata<Access>()?.Permits(caller) is not true)
+                return Problems.Forbidden("forbidden", "Your role or key does not permit this.");
+            (file, var problem) = await FindAsync(id, user, rights, db, cancellationToken);
+            if (problem is not null)
+                return problem;
+        }
+        if (file is null || store.OpenRead(id) is not { } content)
             return NotFound();
         var headers = context.Response.Headers;
         var disposition = new ContentDispositionHeaderValue(FileTypes.IsShown(file.ContentType) ? "inline" : "attachment");
@@ -125,6 +149,17 @@ internal static class FileRoutes
         return TypedResults.Stream(
             content, file.ContentType is "text/plain" ? "text/plain; charset=utf-8" : file.ContentType, lastModified: file.CreatedAt,
             entityTag: new EntityTagHeaderValue($"\"{file.StorageKey}\""), enableRangeProcessing: true);
+    }
+
+    /// <summary>The file, when the caller may see its conversation.</summary>
+    private static async Task<(ConversationFile? File, ProblemHttpResult? Problem)> FindAsync(
+        Guid id, ClaimsPrincipal caller, ConversationRights rights, AppDbContext db, CancellationToken cancellationToken)
+    {
+        var file = await db.Files.AsNoTracking().SingleOrDefaultAsync(f => f.Id == id, cancellationToken);
+        var access = file is null ? null : await rights.OpenAsync(caller, file.ConversationId, cancellationToken);
+        if (file is null || access is null)
+            return (null, null);
+        return access.IsRefused(out var problem) ? (null, problem) : (file, null);
     }
 
     private static async Task<Upload> SaveAsync(
