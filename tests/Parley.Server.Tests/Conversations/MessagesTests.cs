@@ -1,12 +1,54 @@
 using System.Net;
 using System.Net.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Parley.Server.Accounts;
+using Parley.Server.Conversations.Timelines;
 using Xunit;
 
 namespace Parley.Server.Tests.Conversations;
 
 public sealed class MessagesTests(TestServer server) : IClassFixture<TestServer>
 {
+    [Fact]
+    public async Task A_client_id_belongs_to_its_sender_and_never_takes_the_place_of_anothers_entry()
+    {
+        var agent = await server.SignInAloneAsync(Role.Agent);
+        var visitor = await server.VisitAsync(agent.TenantId);
+        await (await agent.Http.SayAsync(visitor.ConversationId, "a note", "same", isPrivate: true)).JsonAsync();
+
+        var first = await visitor.Http.SayAsync(visitor.ConversationId, "hello", "same");
+        var again = await visitor.Http.SayAsync(visitor.ConversationId, "hello", "same");
+        var notes = await agent.Http.SayAsync(visitor.ConversationId, "a note", "same", isPrivate: true);
+
+        Assert.Equal((HttpStatusCode.Created, HttpStatusCode.OK, HttpStatusCode.OK), (first.StatusCode, again.StatusCode, notes.StatusCode));
+        Assert.Equal((await first.JsonAsync()).Text("id"), (await again.JsonAsync()).Text("id"));
+        Assert.Equal("a note", (await notes.JsonAsync()).Text("body"));
+        Assert.Equal(["a note", "hello"], (await agent.Http.GetJsonAsync($"/api/v1/conversations/{visitor.ConversationId}/messages")).Items.Select(entry => entry.Text("body")));
+    }
+
+    [Fact]
+    public async Task A_visitor_cannot_suppress_an_entry_of_the_server_by_its_client_id()
+    {
+        var agent = await server.SignInAloneAsync(Role.Agent);
+        var visitor = await server.VisitAsync(agent.TenantId);
+        await (await visitor.Http.SayAsync(visitor.ConversationId, "mine", "reply-1")).JsonAsync();
+        Draft Answer() => new()
+        {
+            TenantId = agent.TenantId,
+            ConversationId = visitor.ConversationId,
+            Sender = new Sender(SenderType.Assistant, Guid.CreateVersion7(), "Assistant"),
+            Body = "the answer",
+            ClientId = "reply-1",
+        };
+        var timeline = server.Services.GetRequiredService<Timeline>();
+
+        var stored = await timeline.AppendAsync(Answer(), CancellationToken.None);
+        var again = await timeline.AppendAsync(Answer(), CancellationToken.None);
+
+        Assert.Equal((AppendOutcome.Appended, AppendOutcome.Duplicate), (stored.Outcome, again.Outcome));
+        Assert.Equal(stored.Id, again.Id);
+    }
+
     [Fact]
     public async Task A_message_sent_twice_is_one_message()
     {

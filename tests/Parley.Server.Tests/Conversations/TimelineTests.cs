@@ -12,6 +12,7 @@ namespace Parley.Server.Tests.Conversations;
 public sealed class TimelineTests : IAsyncLifetime
 {
     private readonly List<ServiceProvider> _nodes = [];
+    private readonly Sender _visitor = new(SenderType.Visitor, Guid.CreateVersion7(), "Ada");
     private readonly Guid _tenant = Guid.CreateVersion7();
     private TestDatabase _database = null!;
 
@@ -244,7 +245,7 @@ public sealed class TimelineTests : IAsyncLifetime
     {
         TenantId = _tenant,
         ConversationId = conversation,
-        Sender = new Sender(SenderType.Visitor, Guid.CreateVersion7(), "Ada"),
+        Sender = _visitor,
         Body = body,
         ClientId = clientId,
         WantsReply = wantsReply,

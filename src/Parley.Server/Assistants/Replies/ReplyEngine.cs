@@ -400,7 +400,7 @@ internal sealed partial class ReplyEngine : IRunningReplies
         var clientId = claim.ReplyId.ToString();
         await foreach (var entry in _log.ReadAllAfterAsync(claim.ConversationId, claim.AnswersSeq, EntryView.WithoutNotes, cancellationToken))
         {
-            if (entry.ClientId == clientId)
+            if (entry.Sender.Type is SenderType.Assistant or SenderType.System && entry.ClientId == clientId)
                 return entry;
         }
         return null;

@@ -21,8 +21,11 @@ internal sealed class Draft
     /// <summary>For the tenant's people alone: a note.</summary>
     public bool Private { get; init; }
 
-    /// <summary>The sender's own name for it, at most 128 characters; the same one again in a conversation changes nothing.</summary>
+    /// <summary>The sender's own name for it, at most 128 characters; the same one again from the same sender in a conversation changes nothing.</summary>
     public string? ClientId { get; init; }
+
+    /// <summary>Whose <see cref="ClientId"/> it is: a client's own, or the server's (empty) for what assistants and the system write, which no client can name.</summary>
+    internal Guid ClientIdOwner => Sender.Type is SenderType.Visitor or SenderType.Member or SenderType.Agent ? Sender.Id ?? Guid.Empty : Guid.Empty;
 
     public JsonElement? Metadata { get; init; }
     public string? Model { get; init; }

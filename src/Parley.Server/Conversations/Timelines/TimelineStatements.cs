@@ -29,7 +29,10 @@ internal static class TimelineStatements
             from input i
             -- offset 0: each by its key, never all conversations once per entry.
             left join lateral (select * from conversations c where c.id = i.conversation_id offset 0) t on t.tenant_id = i.tenant_id and t.deleted_at is null
+            -- A client id is its sender's; those of the server stand apart (the index timeline_entries_client_id has the same expression, see Draft.ClientIdOwner).
             left join timeline_entries s on s.conversation_id = i.conversation_id and s.client_id = i.client_id
+                and coalesce(case when s.sender_type in ('visitor', 'member', 'agent') then s.sender_id end, '00000000-0000-0000-0000-000000000000'::uuid)
+                  = coalesce(case when i.sender_type in ('visitor', 'member', 'agent') then i.sender_id end, '00000000-0000-0000-0000-000000000000'::uuid)
         ), numbered as materialized (
             select *, last_seq + row_number() over (partition by conversation_id, accepted order by n) as seq,
                    -- Of a customer's messages to a resolved conversation the first opens it again, and says so.

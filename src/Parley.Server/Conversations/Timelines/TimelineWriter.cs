@@ -24,7 +24,7 @@ internal sealed partial class TimelineWriter : IDisposable
     private readonly Channel<StoredBatch> _stored;
     private readonly TimelineStatements.Columns _columns = new();
     private readonly List<Draft> _batch = [];
-    private readonly Dictionary<(Guid Conversation, string ClientId), int> _clientIds = [];
+    private readonly Dictionary<(Guid Conversation, Guid Owner, string ClientId), int> _clientIds = [];
     private readonly List<(Draft Draft, int First)> _resends = [];
 
     private NpgsqlConnection? _connection;
@@ -98,10 +98,10 @@ internal sealed partial class TimelineWriter : IDisposable
                 _next = draft;
                 return;
             }
-            if (draft.ClientId is { } clientId && !_clientIds.TryAdd((draft.ConversationId, clientId), _batch.Count))
+            if (draft.ClientId is { } clientId && !_clientIds.TryAdd((draft.ConversationId, draft.ClientIdOwner, clientId), _batch.Count))
             {
                 // The same client id twice at once: what becomes of the first becomes of this.
-                _resends.Add((draft, _clientIds[(draft.ConversationId, clientId)]));
+                _resends.Add((draft, _clientIds[(draft.ConversationId, draft.ClientIdOwner, clientId)]));
                 continue;
             }
             _batch.Add(draft);
