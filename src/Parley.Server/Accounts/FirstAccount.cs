@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.ComponentModel.DataAnnotations;
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
@@ -10,8 +9,7 @@ using Parley.Server.Storage;
 namespace Parley.Server.Accounts;
 
 /// <summary>
-/// A new installation belongs to whoever makes its first account: with the token of the setup link that is printed at the start, or from the
-/// machine itself. With <c>ADMIN_EMAIL</c> and <c>ADMIN_PASSWORD</c> the account is made at the first start, and no link is needed.
+/// Guards the first account, which administers a new installation: it is made with the token of the set-up link that is printed at the start. With <c>ADMIN_EMAIL</c> and <c>ADMIN_PASSWORD</c> the account is made at the first start, and no link is needed.
 /// </summary>
 internal sealed partial class FirstAccount(
     NpgsqlDataSource database, Secrets secrets, People people, Passwords passwords, IConfiguration configuration, IHostApplicationLifetime lifetime,
@@ -29,10 +27,15 @@ internal sealed partial class FirstAccount(
         return !_made;
     }
 
-    /// <summary>Whether this request may make it. A proxy on this machine makes strangers look local, so what was forwarded needs the token.</summary>
-    public bool MayBeMade(HttpContext context, string? setupToken) =>
-        setupToken is not null ? CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(setupToken), Encoding.UTF8.GetBytes(SetupToken()))
-        : RequestEnvelope.Of(context).IsFromThisMachine && IsLocalName(context.Request.Host.Host);
+    /// <summary>
+    /// Returns whether <paramref name="token"/> is that of the set-up link. It is always needed: an address or a <c>Host</c> proves nothing behind a proxy,
+    /// in a container, or to a page that reaches this machine by a name of its own (DNS rebinding).
+    /// </summary>
+    public bool Accepts(string? token) =>
+        token is not null && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(token), Encoding.UTF8.GetBytes(SetupToken));
+
+    /// <summary>The same on every node and after every restart, and of no use once there is an account.</summary>
+    public string SetupToken => Base64Url.EncodeToString(secrets.DeriveKey("parley setup link").AsSpan(0, 24));
 
     /// <summary>Makes it from the environment at the first start, or has the setup link printed once the server listens.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
@@ -42,7 +45,7 @@ internal sealed partial class FirstAccount(
         if (configuration["ADMIN_EMAIL"] is { Length: > 0 } email)
             await MakeAsync(email, cancellationToken);
         else
-            lifetime.ApplicationStarted.Register(() => LogSetupLink($"{configuration.PublicUrl()}/setup?token={SetupToken()}"));
+            lifetime.ApplicationStarted.Register(() => LogSetupLink($"{configuration.PublicUrl()}/setup?token={SetupToken}"));
     }
 
     private async Task MakeAsync(string email, CancellationToken cancellationToken)
@@ -61,12 +64,6 @@ internal sealed partial class FirstAccount(
         if (user is not null)
             LogAdministratorMade();
     }
-
-    // The same on every node and after every restart, and of no use once there is an account.
-    private string SetupToken() => Base64Url.EncodeToString(secrets.DeriveKey("parley setup link").AsSpan(0, 24));
-
-    // A page of another site that reaches this machine by a name of its own (DNS rebinding) is not this machine.
-    private static bool IsLocalName(string host) => host is "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     [LoggerMessage(LogLevel.Information, "No account exists yet. Make the administrator's here, once: {Link}")]
     private partial void LogSetupLink(string link);

@@ -82,7 +82,7 @@ internal sealed class SignIn(
             return TooManyAttempts(context, wait);
         if (await firstAccount.IsOwedAsync(cancellationToken))
         {
-            if (!firstAccount.MayBeMade(context, request.SetupToken))
+            if (!firstAccount.Accepts(request.SetupToken))
                 return Problems.Forbidden("setup_token_required", "Open the setup link that the server printed when it started.");
         }
         else if (await people.RegistrationAsync(cancellationToken) is Registration.Closed)

@@ -3,11 +3,12 @@ using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Parley.Server.Accounts;
 
 namespace Parley.Server.Demo;
 
 /// <summary>Sets the company up once the server listens, then lets the scripted visitors come and go until it stops.</summary>
-internal sealed partial class DemoCompany(IServer server, IHostApplicationLifetime lifetime, ILogger<DemoCompany> logger) : BackgroundService
+internal sealed partial class DemoCompany(IServer server, FirstAccount firstAccount, IHostApplicationLifetime lifetime, ILogger<DemoCompany> logger) : BackgroundService
 {
     private const int VisitorsAtOnce = 3;
     private const string Administrator = "ada@demo.example";
@@ -47,7 +48,7 @@ internal sealed partial class DemoCompany(IServer server, IHostApplicationLifeti
         // A secret of this run alone, shown to whoever started it.
         var password = RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz23456789", 12);
         var session = await client.PostAsync("/api/v1/auth/register",
-            new JsonObject { ["username"] = "ada", ["email"] = Administrator, ["password"] = password, ["full_name"] = "Ada Lovelace" }, cancellationToken);
+            new JsonObject { ["username"] = "ada", ["email"] = Administrator, ["password"] = password, ["full_name"] = "Ada Lovelace", ["setup_token"] = firstAccount.SetupToken }, cancellationToken);
         client.SignIn(session["access_token"]!.GetValue<string>());
 
         await client.PostAsync("/api/v1/ai/providers",

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Parley.Server.Operations;
@@ -12,16 +11,12 @@ internal sealed class RequestEnvelope
 {
     private const string Header = "X-Request-Id";
     private const int MaxIdLength = 64;
-    private static readonly string[] _forwarding = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"];
     private readonly HttpContext _context;
 
     private RequestEnvelope(HttpContext context, string requestId) =>
-        (_context, RequestId, IsFromThisMachine) = (context, requestId, IsDirectAndLocal(context));
+        (_context, RequestId) = (context, requestId);
 
     public string RequestId { get; }
-
-    /// <summary>The peer is on this machine and is nobody's proxy.</summary>
-    public bool IsFromThisMachine { get; }
 
     /// <summary>How the caller stands with its limit, once that was counted.</summary>
     public Allowance? Allowance { get; set; }
@@ -51,18 +46,6 @@ internal sealed class RequestEnvelope
         context.Items[typeof(RequestEnvelope)] = envelope;
         context.TraceIdentifier = envelope.RequestId;
         return envelope;
-    }
-
-    private static bool IsDirectAndLocal(HttpContext context)
-    {
-        if (context.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
-            return false;
-        foreach (var header in _forwarding)
-        {
-            if (context.Request.Headers.ContainsKey(header))
-                return false;
-        }
-        return true;
     }
 
     /// <summary>The client's own id when it can stand in a log line; null when there is none or it is not fit for one.</summary>

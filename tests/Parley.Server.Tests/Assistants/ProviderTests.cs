@@ -37,6 +37,22 @@ public sealed class ProviderTests(AssistantServer server) : IClassFixture<Assist
         Assert.Equal("name_taken", await CodeOfAsync(second, HttpStatusCode.Conflict));
     }
 
+    [Fact]
+    public async Task A_stored_key_never_travels_to_another_address()
+    {
+        var desk = await server.OpenDeskAsync();
+        var created = await desk.Http.PostAsJsonAsync("/api/v1/ai/providers", new { name = "Mine", type = "openai", api_key = "sk-secret" });
+        var path = (await created.Content.ReadFromJsonAsync<System.Text.Json.JsonElement>()).GetProperty("id").GetGuid();
+
+        var elsewhere = await desk.Http.PatchAsJsonAsync($"/api/v1/ai/providers/{path}", new { base_url = "https://example.com/v1", name = "Moved" });
+        var unchanged = await desk.Http.PatchAsJsonAsync($"/api/v1/ai/providers/{path}", new { base_url = "https://api.openai.com/v1" });
+        var withKey = await desk.Http.PatchAsJsonAsync($"/api/v1/ai/providers/{path}", new { base_url = "https://example.com/v1", api_key = "sk-other" });
+
+        Assert.Equal("api_key_required", await CodeOfAsync(elsewhere, HttpStatusCode.BadRequest));
+        Assert.Equal("Mine", (await unchanged.Content.ReadFromJsonAsync<System.Text.Json.JsonElement>()).GetProperty("name").GetString());
+        Assert.Equal(HttpStatusCode.OK, withKey.StatusCode);
+    }
+
     [Theory]
     [InlineData("""{"name":"x","type":"anthropic"}""", "unsupported_type")]
     [InlineData("""{"name":"x","type":"knowledge"}""", "unsupported_type")]

@@ -142,6 +142,8 @@ internal static class ProviderRoutes
             return Problems.BadRequest("base_url_required", "A provider of type openai_compatible needs a base_url.", "base_url");
         if (change.Models is [])
             return Problems.BadRequest("models_required", "Name at least one model.", "models");
+        if (provider.ApiKey is not null && change.ApiKey is null && change.BaseUrl is { } moved && AddressOf(provider.Type, moved) != AddressOf(provider.Type, provider.BaseUrl))
+            return Problems.BadRequest("api_key_required", "A stored key is not sent to another address: give the key again with the new base_url.", "api_key");
         if (change.Name is { } name && (string.IsNullOrWhiteSpace(name) || environment.All.Any(one => Routing.NamesMatch(one.Name, name.Trim()))))
             return NameTaken(name);
 
@@ -208,6 +210,8 @@ internal static class ProviderRoutes
         health.Succeeded(provider.Id, candidate.Model);
         return TypedResults.Ok(new ProviderTestResponse(true, (int)(end.FirstToken ?? end.Duration).TotalMilliseconds, candidate.Model, said.ToString(), null, null));
     }
+
+    private static string? AddressOf(ProviderType type, string? baseUrl) => string.IsNullOrEmpty(baseUrl) ? type.DefaultBaseUrl : baseUrl;
 
     private static async Task<KnownProvider?> FindAsync(Guid id, Routing routing, ClaimsPrincipal caller, CancellationToken cancellationToken) =>
         (await routing.ProvidersAsync(caller.TenantId, cancellationToken)).FirstOrDefault(one => one.Id == id);
