@@ -93,14 +93,14 @@ internal sealed class AccessRequirement : AuthorizationHandler<AccessRequirement
 {
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, AccessRequirement requirement)
     {
-        if (context.User is Caller caller
-            && (context.Resource as HttpContext)?.GetEndpoint()?.Metadata.GetMetadata<Access>() is { } access
-            && access.Permits(caller))
-        {
+        if (context.Resource is HttpContext request && IsMet(request, context.User))
             context.Succeed(requirement);
-        }
         return Task.CompletedTask;
     }
+
+    /// <summary>Returns whether the route's <see cref="Access"/> permits the caller; asked by the handler itself where a route admits requests in another way too.</summary>
+    internal static bool IsMet(HttpContext request, ClaimsPrincipal user) =>
+        user is Caller caller && request.GetEndpoint()?.Metadata.GetMetadata<Access>() is { } access && access.Permits(caller);
 }
 
 /// <summary>Says why a request was refused: 401 without valid credentials, 403 with ones that do not suffice.</summary>
@@ -113,7 +113,7 @@ internal sealed class AccessRefused : IAuthorizationMiddlewareResultHandler
         return Refusal(context).ExecuteAsync(context);
     }
 
-    private static ProblemHttpResult Refusal(HttpContext context)
+    internal static ProblemHttpResult Refusal(HttpContext context)
     {
         if (context.User is Caller)
             return Problems.Forbidden("forbidden", "Your role or key does not permit this.");

@@ -9,7 +9,8 @@ using Parley.Server.Storage;
 namespace Parley.Server.Accounts;
 
 /// <summary>
-/// Guards the first account, which administers a new installation: it is made with the token of the set-up link that is printed at the start. With <c>ADMIN_EMAIL</c> and <c>ADMIN_PASSWORD</c> the account is made at the first start, and no link is needed.
+/// Guards the first account, which administers a new installation: it is made with the token of the set-up link that is printed at the start.
+/// With <c>ADMIN_EMAIL</c> and <c>ADMIN_PASSWORD</c> the account is made at the first start, and no link is needed.
 /// </summary>
 internal sealed partial class FirstAccount(
     NpgsqlDataSource database, Secrets secrets, People people, Passwords passwords, IConfiguration configuration, IHostApplicationLifetime lifetime,

@@ -50,7 +50,7 @@ internal static class AssistantsModule
 
 internal sealed class AssistantsOptions
 {
-    /// <summary>ReplyStore that this process gives at once.</summary>
+    /// <summary>Replies that this process gives at once.</summary>
     [Range(1, 10_000)]
     public int Replies { get; init; } = 256;
 

@@ -84,6 +84,9 @@ internal static class ProviderTypes
     {
         public string? DefaultBaseUrl => _known[type].BaseUrl;
 
+        /// <summary>Returns where a provider of this type is asked: at its own <paramref name="baseUrl"/>, or at the type's default when it has none.</summary>
+        public string? AddressOf(string? baseUrl) => string.IsNullOrEmpty(baseUrl) ? type.DefaultBaseUrl : baseUrl;
+
         public IReadOnlyList<string> DefaultModels => _known[type].Models;
     }
 }

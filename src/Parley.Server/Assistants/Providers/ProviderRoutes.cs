@@ -142,7 +142,7 @@ internal static class ProviderRoutes
             return Problems.BadRequest("base_url_required", "A provider of type openai_compatible needs a base_url.", "base_url");
         if (change.Models is [])
             return Problems.BadRequest("models_required", "Name at least one model.", "models");
-        if (provider.ApiKey is not null && change.ApiKey is null && change.BaseUrl is { } moved && AddressOf(provider.Type, moved) != AddressOf(provider.Type, provider.BaseUrl))
+        if (provider.ApiKey is not null && change.ApiKey is null && change.BaseUrl is { } moved && provider.Type.AddressOf(moved) != provider.Type.AddressOf(provider.BaseUrl))
             return Problems.BadRequest("api_key_required", "A stored key is not sent to another address: give the key again with the new base_url.", "api_key");
         if (change.Name is { } name && (string.IsNullOrWhiteSpace(name) || environment.All.Any(one => Routing.NamesMatch(one.Name, name.Trim()))))
             return NameTaken(name);
@@ -211,8 +211,6 @@ internal static class ProviderRoutes
         return TypedResults.Ok(new ProviderTestResponse(true, (int)(end.FirstToken ?? end.Duration).TotalMilliseconds, candidate.Model, said.ToString(), null, null));
     }
 
-    private static string? AddressOf(ProviderType type, string? baseUrl) => string.IsNullOrEmpty(baseUrl) ? type.DefaultBaseUrl : baseUrl;
-
     private static async Task<KnownProvider?> FindAsync(Guid id, Routing routing, ClaimsPrincipal caller, CancellationToken cancellationToken) =>
         (await routing.ProvidersAsync(caller.TenantId, cancellationToken)).FirstOrDefault(one => one.Id == id);
 
@@ -250,7 +248,7 @@ internal static class ProviderRoutes
     }
 
     private static ProviderResponse ToResponse(KnownProvider known, ProviderHealth health) => new(
-        known.Id, known.Name, known.Type.Name(), known.BaseUrl ?? known.Type.DefaultBaseUrl, known.ApiKey is not null, known.Models, known.Settings, known.Enabled,
+        known.Id, known.Name, known.Type.Name(), known.Type.AddressOf(known.BaseUrl), known.ApiKey is not null, known.Models, known.Settings, known.Enabled,
         known.FromEnvironment, ModelHealth.Of(health.Of(known.Id)), known.CreatedAt);
 
     private static ProblemHttpResult NotFound() => Problems.NotFound("provider_not_found", "There is no such provider.");

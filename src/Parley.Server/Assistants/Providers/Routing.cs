@@ -96,7 +96,7 @@ internal sealed partial class Routing(
         var provider = candidate.Provider;
         if (provider.Type is ProviderType.Simulator)
             return new Simulator(SimulatorSettings.Read(provider.Settings), time);
-        var endpoint = new OpenAiEndpoint(provider.Type, new Uri(provider.BaseUrl ?? provider.Type.DefaultBaseUrl!), provider.ApiKey, candidate.Settings.Body);
+        var endpoint = new OpenAiEndpoint(provider.Type, new Uri(provider.Type.AddressOf(provider.BaseUrl)!), provider.ApiKey, candidate.Settings.Body);
         return new OpenAiClient(provider.FromEnvironment ? http.Trusted : http.Checked, endpoint, time);
     }
 

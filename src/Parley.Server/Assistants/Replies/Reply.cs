@@ -32,7 +32,7 @@ internal sealed record StoredReply(
     DateTimeOffset CreatedAt, DateTimeOffset? EndedAt);
 
 /// <summary>What a job is to do: give this reply, which is new or was left behind by a process that died.</summary>
-/// <param name="JobId">Of the job that gives it; another one has only left word of what it wants.</param>
+/// <param name="JobId">Of the job that gives it; any other job for the conversation only records what else is owed.</param>
 /// <param name="AnswersSeq">It answers everything up to this entry.</param>
 /// <param name="OwnerEpoch">The conversation's when it began; under another one it is stale.</param>
 internal sealed record Claim(

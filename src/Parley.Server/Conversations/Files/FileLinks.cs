@@ -11,8 +11,8 @@ namespace Parley.Server.Conversations.Files;
 internal sealed record FileLink(string Url, DateTimeOffset ExpiresAt);
 
 /// <summary>
-/// Makes and checks links to one file that need no token: an HMAC-SHA256 of the file's id and the time of expiry. Who has the link has the file until then,
-/// so it is short-lived, and an access token need not stand in an address, from where it would get into histories and logs.
+/// Makes and checks links to one file that need no token: an HMAC-SHA256 of the file's id and the time of expiry. Anyone with the link can open the file until
+/// then, so it is short-lived. It takes the place of an access token in the address, from where the token would get into histories and logs.
 /// </summary>
 internal sealed class FileLinks(Secrets secrets, TimeProvider time)
 {

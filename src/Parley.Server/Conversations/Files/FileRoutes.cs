@@ -128,10 +128,8 @@ internal static class FileRoutes
         }
         else
         {
-            if (user is not Caller caller)
-                return Problems.Unauthorized("unauthenticated", "Sign in, send a valid access token or API key, or ask for a new link.");
-            if (context.GetEndpoint()?.Metadata.GetMetadata<Access>()?.Permits(caller) is not true)
-                return Problems.Forbidden("forbidden", "Your role or key does not permit this.");
+            if (!AccessRequirement.IsMet(context, user))
+                return AccessRefused.Refusal(context);
             (file, var problem) = await FindAsync(id, user, rights, db, cancellationToken);
             if (problem is not null)
                 return problem;

@@ -192,7 +192,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
         }
     }
 
-    /// <summary>Tells the visitor that this one is here, as soon as it takes part.</summary>
+    /// <summary>Returns which subscribers may learn what this one does, and publishes its presence to the visitor as soon as it takes part.</summary>
     private async ValueTask<Audience> ShowAsync()
     {
         if (_audience is not Audience.Everyone)
@@ -202,7 +202,10 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
         return _audience;
     }
 
-    /// <summary>At most twice a second from one socket; that somebody stopped is always published. Who writes a note says so with `private` and is not shown to the visitor.</summary>
+    /// <summary>
+    /// Publishes `typing`, at most twice a second per socket; a stop is always published. A frame with `private`, whose author types a note, goes to the tenant's
+    /// people alone.
+    /// </summary>
     private async ValueTask TypeAsync(ClientFrame frame)
     {
         var on = frame.On;
@@ -218,7 +221,7 @@ internal sealed class ChatSocket(ChatSocketParts parts, ConversationAccess acces
         }
         catch (NpgsqlException)
         {
-            // Whether the visitor may know cannot be asked just now: then it is not told.
+            // The database cannot say whether the visitor may know: publish to the tenant's people alone.
         }
         parts.Topics.Publish(Topic, Frame.Text((access.Sender, on), static (json, typing) =>
         {

@@ -16,7 +16,7 @@ internal static class TimelineStatements
         select from conversations where id = any($1) order by id for no key update
         """;
 
-    private const string Append = """
+    private static readonly string _append = $$"""
         with input as materialized (
             select *, sender_type in ('visitor', 'member') and kind <> 'event' as by_customer from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
                                  $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::boolean[])
@@ -29,10 +29,10 @@ internal static class TimelineStatements
             from input i
             -- offset 0: each by its key, never all conversations once per entry.
             left join lateral (select * from conversations c where c.id = i.conversation_id offset 0) t on t.tenant_id = i.tenant_id and t.deleted_at is null
-            -- A client id is its sender's; those of the server stand apart (the index timeline_entries_client_id has the same expression, see Draft.ClientIdOwner).
+            -- A client id is its sender's; those of the server stand apart.
             left join timeline_entries s on s.conversation_id = i.conversation_id and s.client_id = i.client_id
-                and coalesce(case when s.sender_type in ('visitor', 'member', 'agent') then s.sender_id end, '00000000-0000-0000-0000-000000000000'::uuid)
-                  = coalesce(case when i.sender_type in ('visitor', 'member', 'agent') then i.sender_id end, '00000000-0000-0000-0000-000000000000'::uuid)
+                and {{ClientIdOwner("s")}}
+                  = {{ClientIdOwner("i")}}
         ), numbered as materialized (
             select *, last_seq + row_number() over (partition by conversation_id, accepted order by n) as seq,
                    -- Of a customer's messages to a resolved conversation the first opens it again, and says so.
@@ -71,6 +71,10 @@ internal static class TimelineStatements
         from numbered
         order by n
         """;
+
+    /// <summary>The owner of a row's client id, in SQL: <see cref="Draft.ClientIdOwner"/>. The index <c>timeline_entries_client_id</c> has the same expression.</summary>
+    private static string ClientIdOwner(string row) =>
+        $"coalesce(case when {row}.sender_type in ('visitor', 'member', 'agent') then {row}.sender_id end, '00000000-0000-0000-0000-000000000000'::uuid)";
 
     private const string Change = """
         with target as (
@@ -153,7 +157,7 @@ internal static class TimelineStatements
                 BatchCommands =
                 {
                     new NpgsqlBatchCommand(Lock) { Parameters = { Array(_targets, NpgsqlDbType.Uuid) } },
-                    new NpgsqlBatchCommand(Append)
+                    new NpgsqlBatchCommand(_append)
                     {
                         Parameters =
                         {
